@@ -1,0 +1,1 @@
+"""Features: one module each, discovered by name; see `features.base`."""

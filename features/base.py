@@ -1,0 +1,98 @@
+"""What a feature is. A new one is a file in this folder with one subclass, and its entry in params.yaml.
+
+The keyword-only arguments of the class are exactly the keys its entry may have. The file's name is the
+feature's name.
+"""
+
+import inspect
+import pkgutil
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from pipeline.errors import UserError
+
+
+class Feature(ABC):
+    """Numbers about a post, of one declared shape, known before it is published."""
+
+    columns: tuple[str, ...] = ()
+    """Columns of posts.parquet it needs, all of them."""
+    dtype: ClassVar[str] = "float16"
+    """How values are stored: float16 for vectors, float32 for named columns."""
+
+    def missing(self, available: Collection[str]) -> list[str]:
+        """Columns this feature needs and a dataset with the `available` ones lacks."""
+        return [column for column in self.columns if column not in available]
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one post's values."""
+
+    @property
+    def names(self) -> list[str] | None:
+        """A name a dimension, with its unit, for features stored as named columns; None for vectors."""
+        return None
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What else decides the values: library versions, sha256 of weights, preprocessing, device, dtype."""
+        return {}
+
+
+class PostsFeature(Feature):
+    """A feature of the columns of posts.parquet; what it learns, it learns from training rows only."""
+
+    def fit(self, posts: pd.DataFrame) -> None:
+        """Learn vocabulary, scales, present columns from the training rows."""
+
+    def state(self) -> dict[str, Any]:
+        """What `fit` learned, as JSON values."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take back what `state` gave."""
+
+    @abstractmethod
+    def extract(self, posts: pd.DataFrame) -> np.ndarray:
+        """Values [n, *shape] of `posts`; a row that cannot have any is all NaN."""
+
+
+class ImageFeature(Feature):
+    """A feature of the pixels alone, made once for each distinct image and cached by its hash."""
+
+    columns: tuple[str, ...] = ("image",)
+    batch_size: int = 32
+    """Images a call of `embed` gets at most."""
+
+    def prepare(self, image: np.ndarray) -> np.ndarray:
+        """One image, uint8 RGB [h, w, 3], to what `embed` takes; runs in decoding workers."""
+        return image
+
+    @abstractmethod
+    def embed(self, prepared: list[np.ndarray]) -> np.ndarray:
+        """Values [len(prepared), *shape] of prepared images."""
+
+
+def discover() -> list[str]:
+    """Names of all features in this folder, sorted."""
+    modules = [m.name for m in pkgutil.iter_modules([str(Path(__file__).parent)]) if m.name != "base"]
+    return sorted(name for name in modules if _classes(name))
+
+
+def feature_class(name: str) -> type[Feature]:
+    """The class in features/<name>.py. Raises `UserError` where there is none."""
+    if not (Path(__file__).parent / f"{name}.py").exists() or not _classes(name):
+        raise UserError(f"features.{name}: there is no feature of that name; known: {', '.join(discover())}")
+    return _classes(name)[0]
+
+
+def _classes(name: str) -> list[type[Feature]]:
+    module = import_module(f"features.{name}")
+    members = inspect.getmembers(module, inspect.isclass)
+    return [c for _, c in members if issubclass(c, Feature) and c.__module__ == module.__name__]

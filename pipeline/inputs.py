@@ -1,0 +1,87 @@
+"""data/inputs/<system>.json: the hashes of exactly what one system reads.
+
+Training depends on this file and on nothing wider, so a changed feature re-trains its users alone.
+"""
+
+import ast
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from models import base as models
+from pipeline import params, store, targets
+from pipeline.errors import run_stage
+from pipeline.paths import Paths
+from pipeline.plan import make_system
+
+ROOT = Path(__file__).parent.parent
+
+
+def main(paths: Paths = Paths()) -> None:
+    """Write one file for each system of params.yaml."""
+    p = params.load(paths.params)
+    splits = hash_file(paths.splits)
+    feature_hashes = {f: hash_file(paths.feature(f)) for f in p["features"]}
+    for name, entry in p["systems"].items():
+        plan = store.read_json(paths.plan("systems", name))
+        columns = columns_read(make_system(name, entry), p["dataset"]["targets"]) if plan["run"] else []
+        content = {
+            "plan": plan,
+            "splits": splits,
+            "features": {f: feature_hashes[f] for f in models.flat(plan["features"])},
+            "posts": hash_columns(paths, columns),
+            "code": {m: hash_file(ROOT / m) for m in imported(f"models/{(entry or {}).get('model', name)}.py")},
+        }
+        store.write_json(paths.inputs(name), content)
+
+
+def columns_read(system: models.System, target_transforms: dict[str, str]) -> list[str]:
+    """Columns of posts.parquet that training one system reads, beside `post_id`."""
+    columns = targets.columns_needed(target_transforms)
+    for target, transform in target_transforms.items():
+        columns += [c.format(target=target, transform=transform) for c in system.columns]
+    return list(dict.fromkeys(columns))
+
+
+def hash_columns(paths: Paths, columns: Iterable[str]) -> dict[str, str]:
+    """Hash of each column together with the post ids it belongs to."""
+    frame = store.read_frame(paths.posts, ["post_id", *columns])
+    return {c: _hash_frame(frame[["post_id", c]]) for c in columns}
+
+
+def _hash_frame(frame: pd.DataFrame) -> str:
+    return hashlib.sha256(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes()).hexdigest()
+
+
+def hash_file(path: Path) -> str:
+    """sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def imported(module: str) -> list[str]:
+    """The project's modules that `module` needs, itself included, as paths from the root."""
+    seen: dict[str, Any] = {}
+    queue = [module]
+    while queue:
+        path = queue.pop()
+        if path in seen:
+            continue
+        seen[path] = None
+        for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            else:
+                continue
+            files = [name.replace(".", "/") + ".py" for name in names]
+            queue += [f for f in files if f.split("/")[0] in ("models", "pipeline") and (ROOT / f).is_file()]
+    return sorted(seen)
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,73 @@
+"""params.yaml: read once, every key bound to the signature that reads it.
+
+Nothing of the parameters enters a class as an object: `bind` checks a section against the keyword
+arguments of the callable it feeds, so a key that nothing reads is an error and not a silent default.
+"""
+
+import difflib
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from beartype import BeartypeConf
+from beartype.door import is_bearable
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from pipeline.errors import UserError
+
+SECTIONS = ("seed", "dataset", "split", "images", "compute", "features", "systems", "evaluate")
+_TOWER = BeartypeConf(is_pep484_tower=True)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a params file with the parser DVC uses (YAML 1.2) and check its sections.
+
+    Raises `UserError` where the file is missing, is no YAML, or has a section nothing reads.
+    """
+    try:
+        params = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; run from the project's root or copy one from presets/") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid YAML: {error}") from None
+    if not isinstance(params, dict):
+        raise UserError(f"{path}: expected sections {', '.join(SECTIONS)}")
+    for key in params:
+        if key not in SECTIONS:
+            raise UserError(f"{path}: {key}: nothing reads this section{_nearest(key, SECTIONS)}")
+    for key in SECTIONS:
+        if key not in params:
+            raise UserError(f"{path}: section '{key}' is missing; compare presets/")
+    return params
+
+
+def bind(where: str, target: Callable[..., Any], entry: Mapping[str, Any] | None, **given: Any) -> dict[str, Any]:
+    """Check `entry` against the keyword arguments of `target`; returns `entry` with `given` merged in.
+
+    `given` are arguments the pipeline passes itself; they may not stand in `entry`.
+    Raises `UserError` for a key nothing reads, a missing one, or a value of another type.
+    """
+    entry = dict(entry or {})
+    hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
+    parameters = {name: p for name, p in inspect.signature(target).parameters.items() if name not in given}
+    for key, value in entry.items():
+        if key not in parameters:
+            raise UserError(f"{where}.{key}: nothing reads this key{_nearest(key, parameters)}")
+        if key in hints and not is_bearable(value, hints[key], conf=_TOWER):
+            raise UserError(f"{where}.{key}: {value!r} is not {_describe(hints[key])}")
+    for name, parameter in parameters.items():
+        if parameter.default is parameter.empty and name not in entry:
+            raise UserError(f"{where}.{name}: missing; it is {_describe(hints.get(name, Any))}")
+    return {**entry, **{k: v for k, v in given.items() if k in inspect.signature(target).parameters}}
+
+
+def _nearest(key: str, known: Any) -> str:
+    close = difflib.get_close_matches(str(key), [str(k) for k in known], n=1)
+    return f"; did you mean '{close[0]}'?" if close else f"; known: {', '.join(sorted(map(str, known))) or 'none'}"
+
+
+def _describe(hint: Any) -> str:
+    return hint.__name__ if inspect.isclass(hint) and not typing.get_args(hint) else str(hint).replace("typing.", "")

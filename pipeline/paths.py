@@ -1,0 +1,76 @@
+"""Every path of the project, each written once (dvc.yaml names the same ones)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The files of one project folder; `root` is where params.yaml lies."""
+
+    root: Path = Path()
+
+    @property
+    def params(self) -> Path:
+        """What to run."""
+        return self.root / "params.yaml"
+
+    @property
+    def posts(self) -> Path:
+        """A row a post."""
+        return self.root / "data/posts.parquet"
+
+    @property
+    def interactions(self) -> Path:
+        """Who retweeted or liked what, and when; zero rows where a dataset has none."""
+        return self.root / "data/interactions.parquet"
+
+    @property
+    def follows(self) -> Path:
+        """Who follows whom; zero rows where a dataset has none."""
+        return self.root / "data/follows.parquet"
+
+    @property
+    def audit(self) -> Path:
+        """Rows read, kept and dropped, by reason."""
+        return self.root / "data/audit.json"
+
+    @property
+    def images(self) -> Path:
+        """Folder of packed images and their index."""
+        return self.root / "data/images"
+
+    @property
+    def splits(self) -> Path:
+        """The part of each post."""
+        return self.root / "data/splits.parquet"
+
+    @property
+    def cache(self) -> Path:
+        """Content-addressed cache of extracted values; outlives DVC's outputs."""
+        return self.root / "data/cache"
+
+    @property
+    def results(self) -> Path:
+        """Small files people read."""
+        return self.root / "results"
+
+    def feature(self, name: str) -> Path:
+        """Values of one feature, a row a post in the order of posts.parquet."""
+        return self.root / "data/features" / f"{name}.parquet"
+
+    def plan(self, kind: str, name: str) -> Path:
+        """What can run on this dataset; `kind` is `features` or `systems`."""
+        return self.root / "data/plan" / kind / f"{name}.json"
+
+    def inputs(self, system: str) -> Path:
+        """Hashes of exactly what one system reads."""
+        return self.root / "data/inputs" / f"{system}.json"
+
+    def model(self, system: str) -> Path:
+        """Folder of a trained system."""
+        return self.root / "data/models" / system
+
+    def predictions(self, system: str) -> Path:
+        """Predictions of one system on validation and test."""
+        return self.root / "data/predictions" / f"{system}.parquet"

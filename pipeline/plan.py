@@ -1,0 +1,132 @@
+"""params.yaml + columns of posts.parquet -> data/plan/: what can run, decided before anything expensive.
+
+One small file a feature and a system, so that a change of one entry reaches only those who read it.
+"""
+
+import logging
+from collections.abc import Collection
+from typing import Any
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from features.base import Feature, feature_class
+from models import base as models
+from pipeline import evaluate, images, params, posts, split, store, targets
+from pipeline.compute import Compute
+from pipeline.errors import UserError, run_stage
+from pipeline.paths import Paths
+
+log = logging.getLogger(__name__)
+
+PIPELINE_KEYS = ("model", "seeds")
+
+
+def main(paths: Paths = Paths()) -> None:
+    """Check every section, write data/plan/; raises `UserError` at the first thing that cannot be."""
+    p = params.load(paths.params)
+    check_sections(p)
+    available = present_columns(paths)
+    drop = p["dataset"].get("missing", "fail") == "drop"
+    for column in targets.columns_needed(p["dataset"]["targets"]):
+        if column not in available:
+            raise UserError(f"dataset.targets: needs column '{column}', which {p['dataset']['path']} lacks")
+    reasons = {}
+    for name, entry in (p["features"] or {}).items():
+        lacking = make_feature(name, entry).missing(available)
+        reasons[name] = f"the data lacks {', '.join(lacking)}" if lacking else None
+    plans = {
+        name: plan_system(name, entry, p["dataset"]["targets"], reasons, available)
+        for name, entry in (p["systems"] or {}).items()
+    }
+    wanted = {f for name in plans for f in models.flat(make_system(name, p["systems"][name]).features)}
+    for name, reason in reasons.items():
+        if reason and name in wanted and not drop:
+            users = [s for s in plans if name in models.flat(make_system(s, p["systems"][s]).features)]
+            raise UserError(f"features.{name} (used by {', '.join(users)}): {reason}; {_REMEDY}")
+        store.write_json(paths.plan("features", name), {"run": reason is None, "why": reason})
+    for name, plan in plans.items():
+        if not plan["run"] and not drop:
+            raise UserError(f"systems.{name}: {plan['why']}; {_REMEDY}")
+        if plan["why"]:
+            log.warning("systems.%s: %s%s", name, plan["why"], "" if plan["run"] else ": left out")
+        store.write_json(paths.plan("systems", name), plan)
+    # Constant files: whoever depends on them runs after the check and never again because of it.
+    for stage in ("images", "split"):
+        store.write_json(paths.root / f"data/plan/{stage}.json", {"run": True})
+
+
+_REMEDY = "name the column under dataset.columns, remove the entry, or set dataset.missing: drop"
+
+
+def check_sections(p: dict[str, Any]) -> None:
+    """Bind every section to the signature that reads it."""
+    params.bind("params", _top, {"seed": p["seed"]})
+    posts.bind_dataset(p["dataset"])
+    params.bind("split", split.assign, p["split"], posts=None, seed=p["seed"])
+    params.bind("images", images.Packing, p["images"])
+    params.bind("compute", Compute, p["compute"])
+    params.bind("evaluate", evaluate.Scoring, p["evaluate"])
+    for section in ("features", "systems"):
+        if not isinstance(p[section], dict) or not p[section]:
+            raise UserError(f"{section}: expected at least one entry")
+
+
+def _top(*, seed: int) -> None:
+    """The keys of params.yaml that are no section."""
+
+
+def make_feature(name: str, entry: dict[str, Any] | None, **given: Any) -> Feature:
+    """An instance of features/<name>.py from its entry; `given` as `params.bind` takes it."""
+    cls = feature_class(name)
+    return cls(**params.bind(f"features.{name}", cls, entry, **given))
+
+
+def make_system(name: str, entry: dict[str, Any] | None, **given: Any) -> models.System:
+    """An instance of the system an entry of params.yaml describes."""
+    entry = dict(entry or {})
+    cls = models.system_class(entry.pop("model", name))
+    if not isinstance(entry.pop("seeds", 1), int):
+        raise UserError(f"systems.{name}.seeds: expected a whole number")
+    return cls(**params.bind(f"systems.{name}", cls, entry, **{"seed": 0, "device": "cpu", **given}))
+
+
+def plan_system(
+    name: str,
+    entry: dict[str, Any] | None,
+    target_transforms: dict[str, str],
+    reasons: dict[str, str | None],
+    available: Collection[str],
+) -> dict[str, Any]:
+    """Whether one system can run, with which of its features, and why not with the others."""
+    system = make_system(name, entry)
+    roles = system.features if isinstance(system.features, dict) else {"": list(system.features)}
+    for feature in models.flat(system.features):
+        if feature not in reasons:
+            raise UserError(f"systems.{name}.features: there is no entry 'features.{feature}'")
+    kept = {role: [f for f in names if reasons[f] is None] for role, names in roles.items()}
+    why = [f"without {f}: {reasons[f]}" for f in models.flat(system.features) if reasons[f]]
+    empty = [role for role in roles if roles[role] and not kept[role]]
+    lacking = [
+        column
+        for target, transform in target_transforms.items()
+        for column in models.missing_columns(system, target, transform, available)
+    ]
+    if lacking:
+        why = [f"the data lacks {', '.join(dict.fromkeys(lacking))}"]
+    return {
+        "run": not empty and not lacking,
+        "features": kept if isinstance(system.features, dict) else kept[""],
+        "why": "; ".join(why) or None,
+    }
+
+
+def present_columns(paths: Paths) -> list[str]:
+    """Columns of posts.parquet with at least one value."""
+    table = pq.ParquetFile(paths.posts)
+    names = table.schema_arrow.names
+    return [n for n in names if any(pc.any(pc.is_valid(b.column(0))).as_py() for b in table.iter_batches(columns=[n]))]
+
+
+if __name__ == "__main__":
+    run_stage(main)

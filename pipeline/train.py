@@ -1,0 +1,100 @@
+"""One system -> data/models/<name>/ and data/predictions/<name>.parquet.
+
+`python -m pipeline.train xgboost` trains the entry `systems.xgboost` of params.yaml on every target and
+seed and predicts the validation and test parts.
+"""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from models import base as models
+from pipeline import params, store
+from pipeline.compute import Compute
+from pipeline.errors import UserError, run_stage
+from pipeline.examples import Dataset
+from pipeline.inputs import columns_read
+from pipeline.paths import Paths
+from pipeline.plan import make_system
+
+log = logging.getLogger(__name__)
+
+COLUMNS = ("post_id", "target", "part", "seed", "y", "prediction")
+
+
+def main(paths: Paths = Paths()) -> None:
+    """Train the system named on the command line."""
+    if len(sys.argv) != 2:
+        raise UserError("usage: python -m pipeline.train <system of params.yaml>")
+    train(paths, params.load(paths.params), sys.argv[1])
+
+
+def train(paths: Paths, p: dict[str, Any], name: str) -> None:
+    """Train one entry of `systems`; writes its model folder and its predictions."""
+    if name not in p["systems"]:
+        raise UserError(f"systems.{name}: no such entry; known: {', '.join(p['systems'])}")
+    plan = store.read_json(paths.plan("systems", name))
+    folder = paths.model(name)
+    folder.mkdir(parents=True, exist_ok=True)
+    predictions = [pd.DataFrame({c: pd.Series(dtype=t) for c, t in zip(COLUMNS, _DTYPES, strict=True)})]
+    description = {"run": plan["run"], "why": plan["why"]}
+    if plan["run"]:
+        frames, learned = _train_all(paths, p, name, plan)
+        predictions, description = frames, {**description, **learned}
+    else:
+        log.warning("systems.%s left out: %s", name, plan["why"])
+    store.write_json(folder / "system.json", description)
+    store.write_frame(paths.predictions(name), pd.concat(predictions, ignore_index=True))
+
+
+_DTYPES = ("str", "str", "str", "int64", "float64", "float64")
+
+
+def _train_all(paths: Paths, p: dict[str, Any], name: str, plan: dict[str, Any]) -> tuple[list, dict[str, Any]]:
+    entry = dict(p["systems"][name] or {})
+    if models.flat(plan["features"]):
+        entry["features"] = plan["features"]
+    probe = make_system(name, entry)
+    used = models.flat(plan["features"])
+    data = Dataset(paths, features=used, columns=columns_read(probe, p["dataset"]["targets"]))
+    device = Compute(**p["compute"]).pick_device()
+    seeds = [p["seed"] + i for i in range(entry.get("seeds", 1))]
+    frames, learned = [], {}
+    for target, transform_name in p["dataset"]["targets"].items():
+        columns = [c.format(target=target, transform=transform_name) for c in probe.columns]
+        parts, transform = data.parts(target, transform_name, columns)
+        learned[target] = {"transform": transform.state(), "report": {}, "importance": {}}
+        for seed in seeds:
+            log.info("%s: %s, seed %d, %d training posts", name, target, seed, len(parts["train"]))
+            system = make_system(name, entry, seed=seed, device=device)
+            system.fit(parts["train"], parts["validation"])
+            where = paths.model(name) / target / f"seed-{seed}"
+            where.mkdir(parents=True)
+            system.save(where)
+            frames += [_predict(system, parts[part], part, seed) for part in ("validation", "test")]
+            learned[target]["report"][seed] = system.report()
+            learned[target]["importance"][seed] = system.importance()
+    metadata = {f: store.feature_metadata(paths.feature(f)) for f in used}
+    return frames, {"entry": entry, "seeds": seeds, "features": metadata, "targets": learned}
+
+
+def _predict(system: models.System, posts: models.Examples, part: str, seed: int) -> pd.DataFrame:
+    columns = (posts.posts["post_id"], posts.target, part, seed, posts.y, system.predict(posts))
+    return pd.DataFrame(dict(zip(COLUMNS, columns, strict=True)))
+
+
+def load(paths: Paths, name: str, target: str, seed: int) -> tuple[models.System, dict[str, Any]]:
+    """A trained system and what `system.json` says of it. Raises `UserError` where it was not trained."""
+    description = store.read_json(paths.model(name) / "system.json")
+    if not description["run"]:
+        raise UserError(f"systems.{name} was left out in training: {description['why']}")
+    system = make_system(name, description["entry"], seed=seed)
+    system.load(Path(paths.model(name) / target / f"seed-{seed}"))
+    return system, description
+
+
+if __name__ == "__main__":
+    run_stage(main)
