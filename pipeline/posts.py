@@ -1,0 +1,234 @@
+"""Raw folder -> data/posts.parquet (+ interactions, follows), data/audit.json.
+
+Whatever the format, rows and values are judged here, once. A row is dropped without a `post_id` of its own
+or, unless it is yet to be published, without any usable target. A value that cannot be what its column says
+is emptied and counted, and its row stays. Posts keep the order of the file.
+"""
+
+import inspect
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pipeline import params, store, targets
+from pipeline.audit import Audit
+from pipeline.clean import KINDS
+from pipeline.errors import UserError, run_stage
+from pipeline.paths import Paths
+from pipeline.readers.base import CANONICAL, FOLLOWS, INTERACTIONS, Raw, Reader, reader_class
+
+log = logging.getLogger(__name__)
+
+_ARROW = {
+    "string": pa.string(),
+    "tags": pa.string(),
+    "comments": pa.list_(pa.string()),
+    "time": pa.timestamp("us", "UTC"),
+}
+_YEAR_ONE = pd.Timestamp("1970-01-01", tz="UTC")
+_GRACE = pd.Timedelta(days=1)
+
+
+def main(paths: Paths = Paths()) -> None:
+    """Read, check and write the dataset that params.yaml names."""
+    section = params.load(paths.params)["dataset"]
+    dataset = bind_dataset(section)
+    raw = dataset.reader(paths.root).read(list(dataset.targets))
+    posts = clean(raw, dataset.targets)
+    raw.audit.report(raw.file)
+    raw.audit.check(raw.file, dataset.max_dropped)
+    others = {
+        paths.interactions: _links(raw.interactions, INTERACTIONS, posts),
+        paths.follows: _links(raw.follows, FOLLOWS, posts),
+    }
+    store.write_table(paths.posts, to_table(posts))
+    for path, (frame, _) in others.items():
+        store.write_table(path, to_table(frame))
+    counts = {path.stem: count for path, (_, count) in others.items()}
+    present = {column: int(posts[column].notna().sum()) for column in posts.columns}
+    store.write_json(paths.audit, {"file": raw.file, "columns": present, **counts, **raw.audit.as_dict()})
+
+
+@dataclass(frozen=True)
+class DatasetParams:
+    """The `dataset` section, checked: what every dataset has, and the keys of its reader."""
+
+    reader_name: str
+    path: str
+    targets: dict[str, str]
+    max_dropped: float
+    reader_keys: dict[str, Any]
+
+    def reader(self, root: Path) -> Reader:
+        """The reader of this dataset; its path starts from `root`."""
+        return reader_class(self.reader_name)(path=str(root / self.path), **self.reader_keys)
+
+
+def _common(
+    *,
+    reader: str,
+    name: str,
+    path: str,
+    targets: dict[str, str],
+    max_dropped: float = 0.05,
+    missing: Literal["fail", "drop"] = "fail",
+) -> None:
+    """The keys of the `dataset` section that every reader shares."""
+
+
+def bind_dataset(section: Mapping[str, Any]) -> DatasetParams:
+    """Check the `dataset` section: common keys, the reader's own, and the transforms of the targets.
+
+    Raises `UserError` for a key nothing reads, a missing one, or a value that cannot be.
+    """
+    if not isinstance(section, Mapping):
+        raise UserError("dataset: expected keys reader, name, path, targets")
+    cls = reader_class(str(section.get("reader")))
+    bound = params.bind("dataset", _all_keys(cls), section)
+    for name in bound["targets"].values():
+        targets.Transform(name)
+    if not bound["targets"]:
+        raise UserError("dataset.targets: name at least one column and its transform, such as 'likes: log2p1'")
+    taken = [t for t in bound["targets"] if CANONICAL.get(t, "number") not in ("number", "count")]
+    if taken:
+        raise UserError(f"dataset.targets.{taken[0]}: this column holds no numbers; choose a count or a score")
+    if not 0 <= bound.get("max_dropped", 0) <= 1:
+        raise UserError(f"dataset.max_dropped: {bound['max_dropped']} is no share between 0 and 1")
+    keys = {key: value for key, value in bound.items() if key not in inspect.signature(_common).parameters}
+    return DatasetParams(bound["reader"], bound["path"], bound["targets"], bound.get("max_dropped", 0.05), keys)
+
+
+def _all_keys(cls: type[Reader]) -> Any:
+    """A callable whose keyword arguments are the common keys and those of a reader."""
+
+    def section(**keys: Any) -> None: ...
+
+    own = {name: p for name, p in inspect.signature(cls).parameters.items() if name != "path"}
+    both = {**inspect.signature(_common).parameters, **own}
+    section.__signature__ = inspect.Signature(
+        [inspect.Parameter(n, p.KEYWORD_ONLY, default=p.default, annotation=p.annotation) for n, p in both.items()]
+    )
+    section.__annotations__ = {**_common.__annotations__, **{n: p.annotation for n, p in own.items()}}
+    return section
+
+
+def read_drafts(section: Mapping[str, Any], path: Path) -> tuple[pd.DataFrame, Path, Audit]:
+    """Posts yet to be published, from a table: `(posts, the folder image paths start from, audit)`.
+
+    Column names are mapped as in the dataset where it is a table. Without a `post_id` column the row number
+    serves. Raises `UserError` where the file holds no usable row.
+    """
+    table = reader_class("table")
+    keys = bind_dataset(section).reader_keys if section.get("reader") == "table" else {}
+    own = {k: v for k, v in keys.items() if k in ("columns", "extra_columns")}
+    reader = table(path=str(path), **own)
+    raw = reader.read(None)
+    posts = clean(raw, None)
+    raw.audit.report(raw.file)
+    raw.audit.check(raw.file, 1.0)
+    return posts, reader.image_root, raw.audit
+
+
+def clean(raw: Raw, transforms: Mapping[str, str] | None) -> pd.DataFrame:
+    """Posts with clean values, in the order of the file; what was dropped or emptied goes into `raw.audit`.
+
+    `transforms` maps each target to its transform; None stands for posts not yet published.
+    """
+    _check_columns(raw, transforms)
+    posts = pd.DataFrame({c: _values(raw, c, transforms or {}) for c in _ordered(raw.posts.columns)})
+    if transforms is None and "post_id" not in posts:
+        posts.insert(0, "post_id", [str(row) for row in raw.rows])
+    _check_times(posts, raw, published=transforms is not None)
+    keep = _keep(posts, raw, transforms)
+    return to_table(posts[keep]).to_pandas()
+
+
+def _check_columns(raw: Raw, transforms: Mapping[str, str] | None) -> None:
+    if transforms is None:
+        return
+    for column in ("post_id", *targets.columns_needed(transforms)):
+        if column not in raw.posts:
+            found = ", ".join([*raw.posts.columns, *raw.audit.left_out]) or "none"
+            raise UserError(f"{raw.file}: no column '{column}' (found: {found}); map it under dataset.columns")
+
+
+def _ordered(columns: pd.Index) -> list[str]:
+    return [*(c for c in CANONICAL if c in columns), *sorted(c for c in columns if c not in CANONICAL)]
+
+
+def _values(raw: Raw, column: str, transforms: Mapping[str, str]) -> Any:
+    kind = "number" if column in transforms else CANONICAL.get(column, "number")
+    values, problems = KINDS[kind](raw.posts[column].tolist())
+    if column in transforms:
+        _check_target(values, problems, raw.posts[column].tolist(), transforms[column])
+    for problem, mask in problems.items():
+        raw.audit.tag(f"{column}: {problem}", raw.file, raw.rows[mask], column)
+    return values
+
+
+def _check_target(values: np.ndarray, problems: dict[str, np.ndarray], found: list[Any], transform: str) -> None:
+    """Empty negative counts; name rows that never had a value."""
+    named = np.logical_or.reduce([np.zeros(len(values), dtype=bool), *problems.values()])
+    problems["missing"] = np.isnan(values) & ~named
+    if transform != "identity":
+        problems["negative"] = values < 0
+        values[values < 0] = np.nan
+
+
+def _check_times(posts: pd.DataFrame, raw: Raw, *, published: bool) -> None:
+    """Empty times that cannot be: before 1970; of published posts, after collection or still to come.
+
+    A day's grace covers zones, and times of which only the day is known. A draft may well plan its hour.
+    """
+    for column in ("collected_at", "posted_at"):
+        if column not in posts:
+            continue
+        bad = {"before 1970": posts[column] < _YEAR_ONE}
+        if published:
+            bad["in the future"] = posts[column] > pd.Timestamp.now("UTC") + _GRACE
+        if published and column == "posted_at" and "collected_at" in posts:
+            bad["after collected_at"] = (posts[column] > posts["collected_at"] + _GRACE) & ~bad["in the future"]
+        for problem, mask in bad.items():
+            raw.audit.tag(f"{column}: {problem}", raw.file, raw.rows[mask.to_numpy()], column)
+            posts.loc[mask, column] = pd.NaT
+
+
+def _keep(posts: pd.DataFrame, raw: Raw, transforms: Mapping[str, str] | None) -> np.ndarray:
+    missing = posts["post_id"].isna().to_numpy()
+    duplicate = posts["post_id"].duplicated().to_numpy() & ~missing
+    keep = ~missing & ~duplicate
+    raw.audit.drop("post_id: missing", raw.file, raw.rows[missing], "post_id")
+    raw.audit.drop("post_id: duplicate", raw.file, raw.rows[duplicate], "post_id")
+    if transforms is not None:
+        usable = np.logical_or.reduce([targets.usable(posts, target, name) for target, name in transforms.items()])
+        raw.audit.drop("no usable target", raw.file, raw.rows[keep & ~usable], ", ".join(transforms))
+        keep &= usable
+    return keep
+
+
+def _links(found: pd.DataFrame, columns: Mapping[str, str], posts: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Rows of interactions or follows whose ids are there, and how many were read and kept."""
+    frame = pd.DataFrame({c: KINDS[kind](found[c].tolist())[0] for c, kind in columns.items()})
+    ids = [c for c in columns if c.endswith("_id")]
+    keep = frame[ids].notna().all(axis=1)
+    if "post_id" in columns:
+        keep &= frame["post_id"].isin(posts["post_id"])
+    frame = frame[keep].drop_duplicates(ignore_index=True)
+    return frame, {"read": len(found), "kept": len(frame)}
+
+
+def to_table(frame: pd.DataFrame) -> pa.Table:
+    """The frame with the types of its columns' kinds; numbers and yes-or-no are float64."""
+    kinds = {**CANONICAL, **INTERACTIONS, **FOLLOWS}
+    schema = pa.schema([(c, _ARROW.get(kinds.get(c, "number"), pa.float64())) for c in frame.columns])
+    return pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
+
+
+if __name__ == "__main__":
+    run_stage(main)

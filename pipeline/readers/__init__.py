@@ -1,0 +1,1 @@
+"""One module per raw format; a new dataset format is one file in this folder."""

@@ -1,0 +1,118 @@
+"""What a reader is. A new raw format is a file in this folder with one subclass; the file's name is its name.
+
+The keyword-only arguments of the class are the keys `dataset` may have for it, beside those every dataset
+has (`pipeline/posts.py`). A reader finds rows and gives columns their canonical names; it judges no value:
+cleaning is the same for all and lives in `pipeline/clean.py`.
+"""
+
+import inspect
+import pkgutil
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipeline.audit import Audit
+from pipeline.errors import UserError
+
+CANONICAL = {
+    "post_id": "string",
+    "user_id": "string",
+    "posted_at": "time",
+    "collected_at": "time",  # when the counts were read
+    "title": "string",
+    "text": "string",
+    "tags": "tags",  # one string, joined by spaces, without '#'
+    "comments": "comments",  # a list of strings
+    "category": "string",  # the widest of three levels
+    "subcategory": "string",
+    "concept": "string",
+    "image": "string",  # path inside the dataset
+    "media_type": "string",  # photo, video
+    "media_status": "string",
+    "is_public": "bool",
+    "latitude": "number",  # degrees
+    "longitude": "number",  # degrees
+    "geo_accuracy": "number",  # 1 (world) to 16 (street); 0 where there is no place
+    "followers": "count",
+    "following": "count",
+    "user_photos": "count",
+    "is_pro": "bool",
+    "path_alias": "string",  # the user's chosen address
+    "first_photo_at": "time",  # the user's first upload
+    "first_photo_taken_at": "time",
+    "timezone": "string",  # the user's, by name
+    "timezone_offset": "number",  # the user's, hours east of UTC
+    "user_description": "string",
+    "user_location": "string",
+}
+"""Columns every part of the project knows, and their kind. Any other column is a number: a target, or one
+named by the reader."""
+
+INTERACTIONS = {"user_id": "string", "post_id": "string", "kind": "string", "at": "time"}
+FOLLOWS = {"follower_id": "string", "followee_id": "string"}
+
+
+def empty(columns: Collection[str]) -> pd.DataFrame:
+    """No rows of the named columns."""
+    return pd.DataFrame({column: pd.Series(dtype=object) for column in columns})
+
+
+@dataclass
+class Raw:
+    """A dataset as it was found, values unjudged.
+
+    `posts` has canonical columns, targets and further numeric columns; `rows` [n] the line or record number
+    of each post in `file`. `audit` counts what was read and what the reader itself had to drop.
+    """
+
+    posts: pd.DataFrame
+    file: str
+    rows: np.ndarray
+    audit: Audit
+    interactions: pd.DataFrame = field(default_factory=lambda: empty(INTERACTIONS))
+    follows: pd.DataFrame = field(default_factory=lambda: empty(FOLLOWS))
+
+
+class Reader(ABC):
+    """Reads one raw format."""
+
+    def __init__(self, *, path: str):
+        """`path` of the dataset, a folder or a file, from the project's root."""
+        self.path = Path(path)
+
+    @property
+    @abstractmethod
+    def image_root(self) -> Path:
+        """The folder that image paths start from."""
+
+    @abstractmethod
+    def read(self, targets: Collection[str] | None) -> Raw:
+        """All posts, with the columns `targets` beside the canonical ones.
+
+        None stands for posts not published yet: no target and no column is then required.
+        Raises `UserError` where a file is missing or is not what it should be.
+        """
+
+
+def discover() -> list[str]:
+    """Names of all readers in this folder, sorted."""
+    modules = [m.name for m in pkgutil.iter_modules([str(Path(__file__).parent)]) if m.name != "base"]
+    return sorted(name for name in modules if _classes(name))
+
+
+def reader_class(name: str) -> type[Reader]:
+    """The class in pipeline/readers/<name>.py. Raises `UserError` where there is none."""
+    if not (Path(__file__).parent / f"{name}.py").is_file() or not _classes(name):
+        raise UserError(f"dataset.reader: there is no reader '{name}'; known: {', '.join(discover())}")
+    return _classes(name)[0]
+
+
+def _classes(name: str) -> list[type[Reader]]:
+    module = import_module(f"pipeline.readers.{name}")
+    members = inspect.getmembers(module, inspect.isclass)
+    return [c for _, c in members if issubclass(c, Reader) and c.__module__ == module.__name__ and c is not Reader]
