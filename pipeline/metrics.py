@@ -1,0 +1,82 @@
+"""Metrics: one public function each, found by `discover`. NEW METRIC: add a function here.
+
+A metric takes `y` and `prediction` [..., n], both on the transformed scale of the target, and gives one
+number a row of them, NaN where it is undefined. Working along the last axis lets the bootstrap score many
+resamples at once. The error is prediction minus y (our reading of the papers' tables, which do not give a
+sign): a positive mean error says that popularity was overestimated.
+"""
+
+import inspect
+import sys
+from collections.abc import Callable
+
+import numpy as np
+
+Metric = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def discover() -> dict[str, Metric]:
+    """Every metric of this module by name, in the order they stand here."""
+    module = sys.modules[__name__]
+    functions = inspect.getmembers(module, inspect.isfunction)
+    metrics = [(n, f) for n, f in functions if f.__module__ == __name__ and n != "discover" and not n.startswith("_")]
+    return dict(sorted(metrics, key=lambda item: item[1].__code__.co_firstlineno))
+
+
+def rmse(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """Root of the mean squared error."""
+    return np.sqrt(mse(y, prediction))
+
+
+def mae(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """Mean absolute error."""
+    return np.mean(np.abs(prediction - y), axis=-1)
+
+
+def mse(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """Mean squared error."""
+    return np.mean((prediction - y) ** 2, axis=-1)
+
+
+def median_absolute_error(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """Median of the absolute errors; of an even number, the mean of the two in the middle."""
+    ordered = np.sort(np.abs(prediction - y), axis=-1)  # sorting is faster than numpy.median on many rows
+    n = ordered.shape[-1]
+    return (ordered[..., (n - 1) // 2] + ordered[..., n // 2]) / 2
+
+
+def mean_error(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """Mean of prediction minus y: the bias."""
+    return np.mean(prediction - y, axis=-1)
+
+
+def error_variance(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """Sample variance (n - 1) of prediction minus y; undefined for one post."""
+    error = prediction - y
+    n = error.shape[-1]
+    if n < 2:
+        return np.full(error.shape[:-1], np.nan)
+    return np.var(error, axis=-1, ddof=1)
+
+
+def spearman(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """Spearman's rank correlation, ties at their mean rank; undefined where either side is constant."""
+    a, b = _centred_ranks(y), _centred_ranks(prediction)
+    covariance = np.sum(a * b, axis=-1)
+    scale = np.sqrt(np.sum(a * a, axis=-1) * np.sum(b * b, axis=-1))
+    return np.where(scale > 0, covariance / np.where(scale > 0, scale, 1), np.nan)
+
+
+def _centred_ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks along the last axis less their mean; ties share their mean rank."""
+    n = values.shape[-1]
+    rows = values.reshape(-1, n)
+    order = np.argsort(rows, axis=-1) + n * np.arange(len(rows))[:, None]
+    ordered = rows.ravel()[order]
+    first = np.ones(ordered.shape, dtype=bool)  # of each run of equal values
+    first[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    starts = np.flatnonzero(first)
+    lengths = np.diff(starts, append=ordered.size)
+    ranks = np.empty(ordered.size)
+    ranks[order.ravel()] = np.repeat(starts % n + (lengths - 1) / 2, lengths)
+    return (ranks - (n - 1) / 2).reshape(values.shape)

@@ -1,0 +1,93 @@
+"""The sentences below the leaderboard: what a reader must know beside the numbers."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from pipeline import published
+
+Systems = Mapping[str, Mapping[str, Any]]
+
+
+def of(frame: pd.DataFrame, systems: Systems, p: Mapping[str, Any], *, confidence: float) -> list[str]:
+    """All notes that apply; `frame` is the leaderboard, `systems` each system.json, `p` params.yaml."""
+    test = frame[frame["part"] == "test"]
+    return [
+        *_data(p),
+        *_columns(test, confidence),
+        *_seeds(systems),
+        *_published(test, p["dataset"]["name"]),
+        *_untrained(systems),
+        *_incomplete(systems),
+    ]
+
+
+def _data(p: Mapping[str, Any]) -> Iterator[str]:
+    if p["dataset"]["reader"] == "sample":
+        yield "Dataset: `sample` is drawn by this project and stands in for no real result."
+    if "ceiling" in p["systems"]:
+        yield (
+            "`ceiling` is the expectation the sample was drawn with. No system sees it and none can hope to beat it; "
+            "it takes no part in the comparison."
+        )
+    yield "Protocol: method, train:validation:test, seed, transform of the target. The CSV has the validation part."
+
+
+def _columns(test: pd.DataFrame, confidence: float) -> Iterator[str]:
+    if test["rmse_low"].notna().any():
+        yield f"Interval: of the RMSE, holding {100 * confidence:g}% of the bootstrap resamples of the test posts."
+    if test["p_holm"].notna().any():
+        yield (
+            "p vs best: paired t-test of the absolute errors on the same posts against the system with the lowest "
+            "RMSE, with Holm's correction."
+        )
+    yield "Mean error: prediction minus truth. –: undefined, such as Spearman of a constant, or not applicable."
+
+
+def _seeds(systems: Systems) -> Iterator[str]:
+    by_seeds: dict[str, list[str]] = {}
+    for name, system in systems.items():
+        if system["run"]:
+            by_seeds.setdefault(", ".join(map(str, system["seeds"])), []).append(name)
+    if len(by_seeds) == 1:
+        yield f"Seeds: every system was trained with seed {next(iter(by_seeds))}."
+    else:
+        yield "Seeds: " + "; ".join(f"{seeds} ({', '.join(names)})" for seeds, names in by_seeds.items()) + "."
+    if any("," in seeds for seeds in by_seeds):
+        yield "±: standard deviation over seeds; metrics are means over them."
+
+
+def _published(test: pd.DataFrame, dataset: str) -> Iterator[str]:
+    pairs = test[["system", "target"]].drop_duplicates().itertuples(index=False)
+    found = [row for pair in pairs for row in published.of_system(*pair)]
+    for paper, data in dict.fromkeys((row.paper, row.data) for row in found):
+        yield f"published: the number in the paper `{paper}`, on its own data ({data})."
+    if any(row.dataset != dataset for row in found):
+        yield f"*: this run is on `{dataset}`, not on the paper's data; the two numbers cannot be compared."
+
+
+def _untrained(systems: Systems) -> Iterator[str]:
+    users: dict[str, list[str]] = {}
+    for name, system in systems.items():
+        for feature, metadata in system.get("features", {}).items():
+            if has_random_weights(metadata):
+                users.setdefault(feature, []).append(name)
+    for feature, names in users.items():
+        yield f"Untrained: `{feature}` has `pretrained: null`, seeded random weights ({', '.join(names)})."
+
+
+def has_random_weights(metadata: Any) -> bool:
+    """Whether a feature's metadata says anywhere that its network was not pretrained."""
+    if not isinstance(metadata, Mapping):
+        return False
+    absent = "pretrained" in metadata and metadata["pretrained"] is None
+    return absent or any(has_random_weights(value) for value in metadata.values())
+
+
+def _incomplete(systems: Systems) -> Iterator[str]:
+    for name, system in systems.items():
+        if not system["run"]:
+            yield f"Left out: `{name}`, because {system['why']}."
+        elif system["why"]:
+            yield f"Incomplete: `{name}` runs {system['why']}."
