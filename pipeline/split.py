@@ -82,7 +82,8 @@ def _check_ratios(ratios: list[float]) -> None:
     positive = len(ratios) == 3 and ratios[0] > 0 and ratios[1] >= 0 and ratios[2] > 0
     if not positive or not math.isclose(sum(ratios), 1, abs_tol=1e-6):
         raise UserError(
-            f"split.ratios: {ratios}: expected three shares, train, validation, test, that sum to 1; only validation may be 0"
+            f"split.ratios: {ratios}: expected the shares of train, validation and test; "
+            "they sum to 1 and only validation may be 0"
         )
 
 
