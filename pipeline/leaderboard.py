@@ -34,7 +34,7 @@ def protocol(split: Mapping[str, Any], seed: int, transform: str) -> str:
 
 
 def table(rows: Sequence[Mapping[str, Any]], p: Mapping[str, Any]) -> pd.DataFrame:
-    """All rows with dataset and protocol, sorted by target, part and RMSE; `p` is params.yaml."""
+    """All rows with dataset and protocol, by target (as in params.yaml), part and RMSE; `p` is params.yaml."""
     dataset, names = p["dataset"], list(metrics.discover())
     columns = ["system", "target", "dataset", "protocol", "part", "n", "seeds", *names]
     columns += [f"{name}_{end}" for name in names for end in ("low", "high")]
@@ -43,7 +43,9 @@ def table(rows: Sequence[Mapping[str, Any]], p: Mapping[str, Any]) -> pd.DataFra
     transforms = frame["target"].map(dataset["targets"])
     frame["dataset"] = dataset["name"]
     frame["protocol"] = [protocol(p["split"], p["seed"], transform) for transform in transforms]
-    return frame.sort_values(["target", "part", "rmse", "system"], ignore_index=True)
+    place = {target: i for i, target in enumerate(dataset["targets"])}
+    order = frame.assign(target=frame["target"].map(place)).sort_values(["target", "part", "rmse", "system"]).index
+    return frame.loc[order].reset_index(drop=True)
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:
@@ -55,9 +57,9 @@ def write_csv(path: Path, frame: pd.DataFrame) -> None:
 def write_markdown(path: Path, frame: pd.DataFrame, below: Sequence[str], dataset: str) -> None:
     """Write the test part's tables, one a target, and the sentences that stand `below` them."""
     lines = ["# Leaderboard", ""]
-    for (target, said), rows in frame[frame["part"] == "test"].groupby(["target", "protocol"]):
-        where = f"{rows['dataset'].iloc[0]}, {said}, test part, {rows['n'].iloc[0]} posts"
-        lines += [f"## {target}", "", f"{where}; lowest RMSE first.", "", *render(_readable(rows, dataset)), ""]
+    for (target, said), rows in frame[frame["part"] == "test"].groupby(["target", "protocol"], sort=False):
+        where = f"{rows['dataset'].iloc[0]}, {said}, test part, n = {rows['n'].iloc[0]}"
+        lines += [f"## {target}", "", f"{where}. Lowest RMSE first.", "", *render(_readable(rows, dataset)), ""]
     lines += [line for note in below for line in _wrapped(note)]
     with store.atomic(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")

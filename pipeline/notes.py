@@ -1,6 +1,6 @@
 """The sentences below the leaderboard: what a reader must know beside the numbers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -14,7 +14,7 @@ def of(frame: pd.DataFrame, systems: Systems, p: Mapping[str, Any], *, confidenc
     """All notes that apply; `frame` is the leaderboard, `systems` each system.json, `p` params.yaml."""
     test = frame[frame["part"] == "test"]
     return [
-        *_data(p),
+        *_data(p, set(test["system"])),
         *_columns(test, confidence),
         *_seeds(systems),
         *_published(test, p["dataset"]["name"]),
@@ -23,10 +23,10 @@ def of(frame: pd.DataFrame, systems: Systems, p: Mapping[str, Any], *, confidenc
     ]
 
 
-def _data(p: Mapping[str, Any]) -> Iterator[str]:
+def _data(p: Mapping[str, Any], ran: Collection[str]) -> Iterator[str]:
     if p["dataset"]["reader"] == "sample":
         yield "Dataset: `sample` is drawn by this project and stands in for no real result."
-    if "ceiling" in p["systems"]:
+    if "ceiling" in ran:
         yield (
             "`ceiling` is the expectation the sample was drawn with. No system sees it and none can hope to beat it; "
             "it takes no part in the comparison."
