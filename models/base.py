@@ -30,6 +30,11 @@ class FeatureValues:
     values: np.ndarray
     names: list[str] | None = None
 
+    @property
+    def width(self) -> int:
+        """Numbers a post has, whatever their shape."""
+        return int(np.prod(self.values.shape[1:], dtype=np.int64))
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -59,7 +64,7 @@ class Examples:
 
     def matrix(self, features: Sequence[str]) -> np.ndarray:
         """The named features side by side, float32 [n, d], NaN where a post has none."""
-        parts = [self.features[name].values.reshape(len(self), -1) for name in features]
+        parts = [self.features[name].values.reshape(len(self), self.features[name].width) for name in features]
         if not parts:
             return np.empty((len(self), 0), dtype=np.float32)
         return np.concatenate([part.astype(np.float32) for part in parts], axis=1)
@@ -69,8 +74,7 @@ class Examples:
         names = []
         for feature in features:
             values = self.features[feature]
-            width = int(np.prod(values.values.shape[1:], dtype=np.int64))
-            names += values.names or [f"{feature}[{i}]" for i in range(width)]
+            names += values.names or [f"{feature}[{i}]" for i in range(values.width)]
         return names
 
 

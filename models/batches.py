@@ -73,7 +73,8 @@ def shuffled(n: int, batch_size: int, seed: Sequence[int]) -> list[list[int]]:
     """
     batches = cut(np.random.default_rng(seed).permutation(n), batch_size)
     if len(batches) > 1 and len(batches[-1]) == 1:
-        batches[-2] += batches.pop()
+        last = batches.pop()
+        batches[-1] += last
     return [batch * 2 if len(batch) == 1 else batch for batch in batches]
 
 

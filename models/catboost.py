@@ -1,0 +1,135 @@
+"""CatBoost on the same tabular features as `xgboost`, and on columns of posts as categories of its own.
+
+Prokhorenkova et al., CatBoost: unbiased boosting with categorical features, NeurIPS 2018: a category becomes
+statistics of the target over the rows before it in a random order, so that no row sees its own target.
+Not in the paper of `xgb-clip`; it stands beside `xgboost`.
+
+Shapes: n posts, d inputs, c categorical columns.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models import boosting
+from models.base import Examples, System
+from pipeline.errors import UserError
+
+MISSING = "(missing)"
+DEEPEST = 16
+
+
+class CatBoost(System):
+    """Gradient-boosted symmetric trees of the CatBoost library; NaN inputs count as the smallest value."""
+
+    def __init__(
+        self,
+        *,
+        features: list[str],
+        categorical: Sequence[str] = (),
+        n_estimators: int = 2000,
+        max_depth: int = 8,
+        learning_rate: float = 0.03,
+        grid: boosting.Grid | None = None,
+        early_stopping: int | None = None,
+        threads: int | None = None,
+        seed: int = 0,
+    ):
+        """Trees on `features` and `categorical`.
+
+        Args:
+            features: names of features, side by side.
+            categorical: columns of posts.parquet taken as categories; a missing value is one of its own.
+            n_estimators: trees.
+            max_depth: depth of a tree, at most 16.
+            learning_rate: share of each tree's correction that is taken.
+            grid: lists of values of the three before; the best combination on the validation part is kept.
+            early_stopping: stop after so many trees without improvement on the validation part; None does not.
+            threads: of the library; None is one a core.
+            seed: of the library.
+        """
+        self.features, self.columns = features, tuple(categorical)
+        self._settings = {"n_estimators": n_estimators, "max_depth": max_depth, "learning_rate": learning_rate}
+        self._grid, self._early_stopping = grid, early_stopping
+        self._threads, self._seed = threads, seed
+        boosting.check([*features, *categorical], grid, self._settings)
+        if max(max_depth, *(grid or {}).get("max_depth", [0])) > DEEPEST:
+            raise UserError(f"max_depth: CatBoost grows trees of depth {DEEPEST} at most")
+
+    def fit(self, train: Examples, validation: Examples) -> None:
+        self._names = [*train.names(self.features), *self.columns]
+        data, watched = self._pool(train), self._pool(validation) if len(validation) else None
+        self._model, self._chosen = boosting.search(
+            lambda settings: self._train(settings, data, watched),
+            lambda model: model.predict(watched),
+            self._settings,
+            self._grid,
+            validation,
+        )
+
+    def _pool(self, posts: Examples) -> Any:
+        import catboost
+
+        numbers = posts.matrix(self.features)
+        words = np.empty((len(posts), len(self.columns)), dtype=object)
+        for i, column in enumerate(self.columns):
+            values = posts.posts[column]
+            words[:, i] = [_token(v) for v in values.where(values.notna(), None).astype(object)]
+        data = catboost.FeaturesData(
+            num_feature_data=numbers if numbers.shape[1] else None,
+            cat_feature_data=words if words.shape[1] else None,
+        )
+        return catboost.Pool(data, posts.y)
+
+    def _train(self, settings: dict[str, Any], data: Any, watched: Any) -> Any:
+        import catboost
+
+        stopping = self._early_stopping if watched is not None else None
+        model = catboost.CatBoost(
+            {
+                "loss_function": "RMSE",
+                "iterations": settings["n_estimators"],
+                "depth": settings["max_depth"],
+                "learning_rate": settings["learning_rate"],
+                "random_seed": self._seed,
+                "thread_count": self._threads or -1,
+                "allow_const_label": True,
+                # Its default sampling divides by the gradients, and a constant target has none.
+                **({} if np.ptp(data.get_label()) else {"bootstrap_type": "No"}),
+                "allow_writing_files": False,
+                "logging_level": "Silent",
+            }
+        )
+        try:
+            return model.fit(data, eval_set=watched if stopping else None, early_stopping_rounds=stopping)
+        except catboost.CatBoostError as error:
+            if "All features are either constant" not in str(error):
+                raise
+            raise UserError("catboost: all training posts have the same inputs; give it other features") from None
+
+    def predict(self, posts: Examples) -> np.ndarray:
+        if not len(posts):
+            return np.empty(0)  # the library takes empty data for an error
+        return self._model.predict(self._pool(posts))
+
+    def save(self, folder: Path) -> None:
+        self._model.save_model(str(folder / "model.cbm"))
+        boosting.save_inputs(folder, self._names, self._chosen)
+
+    def load(self, folder: Path) -> None:
+        import catboost
+
+        self._model = catboost.CatBoost().load_model(str(folder / "model.cbm"))
+        self._names, self._chosen = boosting.load_inputs(folder)
+
+    def report(self) -> dict[str, float]:
+        return {**self._chosen, "trees": self._model.tree_count_}
+
+    def importance(self) -> dict[str, float]:
+        return boosting.shares(self._names, self._model.get_feature_importance(type="PredictionValuesChange"))
+
+
+def _token(value: Any) -> bytes:
+    return (MISSING if value is None else str(value)).encode("utf-8", "backslashreplace")

@@ -1,0 +1,114 @@
+"""LightGBM on the same tabular features as `xgboost`; not in the paper, it stands beside it.
+
+Shapes: n posts, d inputs.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models import boosting
+from models.base import Examples, System
+
+MOST_LEAVES = 1024
+
+
+class LightGBM(System):
+    """Gradient-boosted trees of the LightGBM library, grown leaf by leaf; NaN inputs go their own way."""
+
+    def __init__(
+        self,
+        *,
+        features: list[str],
+        n_estimators: int = 2000,
+        max_depth: int = 8,
+        learning_rate: float = 0.01,
+        num_leaves: int | None = None,
+        grid: boosting.Grid | None = None,
+        early_stopping: int | None = None,
+        threads: int | None = None,
+        seed: int = 0,
+    ):
+        """Trees on `features`.
+
+        Args:
+            features: names of features, side by side.
+            n_estimators: trees.
+            max_depth: depth of a tree, at most.
+            learning_rate: share of each tree's correction that is taken.
+            num_leaves: leaves of a tree, at most; None is what a tree of that depth can have, up to 1,024.
+            grid: lists of values of the three before; the best combination on the validation part is kept.
+            early_stopping: stop after so many trees without improvement on the validation part; None does not.
+            threads: of the library; None is one a core.
+            seed: of the library.
+        """
+        self.features = features
+        self._settings = {"n_estimators": n_estimators, "max_depth": max_depth, "learning_rate": learning_rate}
+        self._num_leaves, self._grid, self._early_stopping = num_leaves, grid, early_stopping
+        self._threads, self._seed = threads, seed
+        boosting.check(features, grid, self._settings)
+
+    def fit(self, train: Examples, validation: Examples) -> None:
+        import lightgbm
+
+        self._names = train.names(self.features)
+        data = lightgbm.Dataset(train.matrix(self.features), train.y, params=self._fixed(), free_raw_data=False)
+        watched = data.create_valid(validation.matrix(self.features), validation.y) if len(validation) else None
+        self._model, self._chosen = boosting.search(
+            lambda settings: self._train(settings, data, watched),
+            lambda model: model.predict(validation.matrix(self.features)),
+            self._settings,
+            self._grid,
+            validation,
+        )
+
+    def _fixed(self) -> dict[str, Any]:
+        # One way to build histograms, so that the same seed gives the same trees.
+        return {
+            "objective": "regression",
+            "deterministic": True,
+            "force_row_wise": True,
+            "num_threads": self._threads or 0,
+            "seed": self._seed,
+            "verbosity": -1,
+        }
+
+    def _train(self, settings: dict[str, Any], data: Any, watched: Any) -> Any:
+        import lightgbm
+
+        stopping = self._early_stopping if watched is not None else None
+        return lightgbm.train(
+            {
+                **self._fixed(),
+                "max_depth": settings["max_depth"],
+                "num_leaves": self._num_leaves or min(2 ** settings["max_depth"], MOST_LEAVES),
+                "learning_rate": settings["learning_rate"],
+            },
+            data,
+            settings["n_estimators"],
+            valid_sets=[watched] if stopping else None,
+            callbacks=[lightgbm.early_stopping(stopping, verbose=False)] if stopping else None,
+        )
+
+    def predict(self, posts: Examples) -> np.ndarray:
+        if not len(posts):
+            return np.empty(0)  # the library takes empty data for an error
+        return self._model.predict(posts.matrix(self.features))
+
+    def save(self, folder: Path) -> None:
+        self._model.save_model(folder / "model.txt")
+        boosting.save_inputs(folder, self._names, self._chosen)
+
+    def load(self, folder: Path) -> None:
+        import lightgbm
+
+        self._model = lightgbm.Booster(model_file=folder / "model.txt")
+        self._names, self._chosen = boosting.load_inputs(folder)
+
+    def report(self) -> dict[str, float]:
+        best = self._model.best_iteration
+        return {**self._chosen, "trees": best if best > 0 else self._model.num_trees()}
+
+    def importance(self) -> dict[str, float]:
+        return boosting.shares(self._names, self._model.feature_importance("gain"))

@@ -1,0 +1,84 @@
+"""A network that predicts one number a post, on a standardised target.
+
+Ours, where papers are silent: the network learns (y - mean) / deviation of the training part, so that its
+learning rate means the same whatever the target's unit, and a constant target comes back as it is.
+
+Shapes: n posts.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from models.batches import Tensors
+from models.training import Curve, fit_network, predict_network, seeded
+from pipeline import store
+
+Arrays = Mapping[str, np.ndarray]
+
+
+class Regressor:
+    """Trains, stores and asks a network.
+
+    Args:
+        make: the network, from the widths of its inputs by name; called with those inputs [n, ...] it gives [n].
+        seed: of its first weights, the order of rows and dropout.
+        device: cpu, cuda or mps.
+        training: further arguments of `models.training.fit_network`.
+    """
+
+    def __init__(self, make: Callable[..., nn.Module], *, seed: int, device: str, **training: Any):
+        self._make, self._seed, self._device, self._training = make, seed, device, training
+
+    def fit(self, x: Arrays, y: np.ndarray, x_validation: Arrays, y_validation: np.ndarray) -> None:
+        """Learn `y` [n] from the arrays [n, ...] of `x`; the validation ones may be empty."""
+        mean, deviation = float(np.mean(y)), float(np.std(y))
+        if deviation <= 1e-9 * abs(mean):
+            deviation = 0.0
+        self._state = {"widths": _widths(x), "mean": mean, "deviation": deviation}
+        scaled = [(part - mean) / (deviation or 1.0) for part in (y, y_validation)]
+        with seeded(self._seed, self._device):
+            self._network = self._make(**self._state["widths"])
+        curve = fit_network(
+            self._network,
+            Tensors({**x, "y": scaled[0]}),
+            Tensors({**x_validation, "y": scaled[1]}),
+            seed=self._seed,
+            device=self._device,
+            **self._training,
+        )
+        self._state["curve"] = asdict(curve)
+
+    def predict(self, x: Arrays) -> np.ndarray:
+        """Predictions [n], on the scale of the target."""
+        output = predict_network(self._network, Tensors(x), device=self._device)
+        return output.astype(np.float64) * self._state["deviation"] + self._state["mean"]
+
+    def save(self, folder: Path) -> None:
+        """Write weights as network.safetensors, and the target's scale and the loss curve as network.json."""
+        save_file(self._network.state_dict(), folder / "network.safetensors")
+        store.write_json(folder / "network.json", self._state)
+
+    def load(self, folder: Path) -> None:
+        """Take back what `save` wrote."""
+        self._state = store.read_json(folder / "network.json")
+        self._network = self._make(**self._state["widths"])
+        self._network.load_state_dict(load_file(folder / "network.safetensors"))
+
+    def report(self) -> dict[str, float]:
+        """Trainable numbers, steps taken, and the lowest RMSE on the validation part."""
+        curve = Curve(**self._state["curve"])
+        parameters = sum(p.numel() for p in self._network.parameters())
+        report = {"parameters": parameters, "steps": curve.step[-1]}
+        if curve.validation:
+            report["validation_rmse"] = float(np.sqrt(min(curve.validation)) * self._state["deviation"])
+        return report
+
+
+def _widths(x: Arrays) -> dict[str, int]:
+    return {name: int(np.prod(array.shape[1:], dtype=np.int64)) for name, array in x.items()}

@@ -1,0 +1,135 @@
+"""One-dimensional convolutions over the picture's principal components, then XGBoost's prediction and an MLP.
+
+Castagnino Rossi and Shlamovitz, Social Media Popularity Prediction, section IV-D: the picture's CLIP vector
+and high-level features are reduced by PCA to 20 dimensions, which go through 1-D convolutions with batch
+normalisation after each and ReLU everywhere; the benchmark's prediction is concatenated to what comes out and
+an MLP follows; dropout of 75%, Adam with learning rate 0.0001 and weight decay, 20 epochs, batches of 32.
+Ours, for the paper gives none of it: number, channels and kernel of the convolutions (stride 1, same padding,
+no pooling), widths of the MLP (no batch normalisation there), dropout after its hidden layers, the weight
+decay; columns standardised before PCA; everything else as in `xgb_mlp`.
+
+Shapes: b posts, p components, c channels, a widths of hidden layers.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from models.base import Examples, System
+from models.stacking import How, Stacked
+from pipeline.errors import UserError
+
+
+class Conv1dMLP(nn.Module):
+    """The network: components -> convolutions ⧺ base prediction -> dense layers -> number."""
+
+    def __init__(
+        self, base: int, picture: int, *, channels: Sequence[int], kernel: int, hidden: Sequence[int], dropout: float
+    ):
+        """Of `base` and `picture` numbers, with `channels` a convolution and `hidden` widths."""
+        super().__init__()
+        convolutions: list[nn.Module] = []
+        for before, after in zip([1, *channels], channels, strict=False):
+            convolution = nn.Conv1d(before, after, kernel, padding="same")
+            convolutions += [convolution, nn.BatchNorm1d(after), nn.ReLU()]
+        self.convolutions = nn.Sequential(*convolutions)
+        widths = [[1, *channels][-1] * picture + base, *hidden]
+        dense: list[nn.Module] = []
+        for before, after in zip(widths, hidden, strict=False):
+            dense += [nn.Linear(before, after), nn.ReLU(), nn.Dropout(dropout)]
+        self.dense = nn.Sequential(*dense, nn.Linear(widths[-1], 1))
+
+    def forward(self, base: Float[Tensor, "b 1"], picture: Float[Tensor, "b p"]) -> Float[Tensor, " b"]:
+        x = self.convolutions(picture.unsqueeze(1))  # [b, 1, p] -> [b, c, p]
+        x = torch.cat([x.flatten(1), base], dim=1)  # [b, c p + 1]
+        return self.dense(x).squeeze(1)  # [b]
+
+
+class XGBConv1d(System):
+    """Stack of XGBoost and a one-dimensional convolutional network."""
+
+    def __init__(
+        self,
+        *,
+        features: dict[str, list[str]],
+        base: dict[str, Any],
+        stack: How = "out_of_fold",
+        folds: int = 5,
+        components: int = 20,
+        channels: Sequence[int] = (16, 32),
+        kernel: int = 3,
+        hidden: Sequence[int] = (64,),
+        dropout: float = 0.75,
+        learning_rate: float = 1e-4,
+        weight_decay: float = 1e-4,
+        epochs: int = 20,
+        batch_size: int = 32,
+        patience: int | None = None,
+        seed: int = 0,
+        device: str = "cpu",
+        checkpoint: Path | None = None,
+    ):
+        """Network over `features`.
+
+        Args:
+            features: names by role: `base` for XGBoost, `head` for the network beside its prediction.
+            base: arguments of `xgboost`, beside its features.
+            stack: predictions on training rows from boosters that did not see them, or did (`in_sample`).
+            folds: parts for the former.
+            components: dimensions PCA keeps of the picture's numbers.
+            channels: of each convolution.
+            kernel: width of each convolution, odd.
+            hidden: widths of the dense layers before the output.
+            dropout: share of neurons left out in each of those.
+            learning_rate: Adam's.
+            weight_decay: Adam's L2 penalty.
+            epochs: passes over the training part, at most.
+            batch_size: posts a step.
+            patience: epochs without improvement on the validation part until it stops and takes the best
+                weights back; None trains to the end.
+            seed: of weights, rows, dropout, folds and XGBoost.
+            device: cpu, cuda or mps.
+            checkpoint: folder an interrupted training goes on from.
+        """
+        if kernel % 2 == 0:
+            raise UserError(f"kernel: {kernel} has no middle; give an odd width")
+        self.features = features
+        self._model = Stacked(
+            lambda base, picture: Conv1dMLP(
+                base, picture, channels=channels, kernel=kernel, hidden=hidden, dropout=dropout
+            ),
+            features=features,
+            base=base,
+            stack=stack,
+            folds=folds,
+            components=components,
+            seed=seed,
+            device=device,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            epochs=epochs,
+            batch_size=batch_size,
+            patience=patience,
+            checkpoint=checkpoint,
+            label="xgb_conv1d",
+        )
+
+    def fit(self, train: Examples, validation: Examples) -> None:
+        self._model.fit(train, validation)
+
+    def predict(self, posts: Examples) -> np.ndarray:
+        return self._model.predict(posts)
+
+    def save(self, folder: Path) -> None:
+        self._model.save(folder)
+
+    def load(self, folder: Path) -> None:
+        self._model.load(folder)
+
+    def report(self) -> dict[str, float]:
+        return self._model.report()

@@ -1,0 +1,115 @@
+"""XGBoost's prediction beside the picture's numbers, in a multilayer perceptron.
+
+Castagnino Rossi and Shlamovitz, Social Media Popularity Prediction, section IV-C: the benchmark's prediction
+is concatenated with the picture's CLIP vector and its high-level features; dense 128, batch normalisation,
+ReLU; dense 64, likewise; one output; dropout of half the neurons in the first two layers; Adam with learning
+rate 0.0005, 30 epochs, batches of 32.
+Ours: dropout after ReLU; base prediction and picture standardised, gaps as the training mean
+(`models.stacking`), as is the target (`models.regressor`); predictions of training rows out of fold (`stack`).
+
+Shapes: b posts, d numbers a picture, a widths of hidden layers.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from models.base import Examples, System
+from models.stacking import How, Stacked
+
+
+class MLP(nn.Module):
+    """The network: base prediction ⧺ picture -> number."""
+
+    def __init__(self, base: int, picture: int, *, hidden: Sequence[int], dropout: float):
+        """Of `base` and `picture` numbers; `dropout` is the share of neurons left out in each hidden layer."""
+        super().__init__()
+        layers: list[nn.Module] = []
+        for before, width in zip([base + picture, *hidden], hidden, strict=False):
+            layers += [nn.Linear(before, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Dropout(dropout)]
+        self.hidden = nn.Sequential(*layers)
+        self.output = nn.Linear([base + picture, *hidden][-1], 1)
+
+    def forward(self, base: Float[Tensor, "b 1"], picture: Float[Tensor, "b d"]) -> Float[Tensor, " b"]:
+        x = torch.cat([base, picture], dim=1)  # [b, 1 + d]
+        x = self.hidden(x)  # [b, a]
+        return self.output(x).squeeze(1)  # [b]
+
+
+class XGBMLP(System):
+    """Stack of XGBoost and a multilayer perceptron."""
+
+    def __init__(
+        self,
+        *,
+        features: dict[str, list[str]],
+        base: dict[str, Any],
+        stack: How = "out_of_fold",
+        folds: int = 5,
+        hidden: Sequence[int] = (128, 64),
+        dropout: float = 0.5,
+        learning_rate: float = 5e-4,
+        weight_decay: float = 0.0,
+        epochs: int = 30,
+        batch_size: int = 32,
+        patience: int | None = None,
+        seed: int = 0,
+        device: str = "cpu",
+        checkpoint: Path | None = None,
+    ):
+        """Network of `hidden` layers over `features`.
+
+        Args:
+            features: names by role: `base` for XGBoost, `head` for the network beside its prediction.
+            base: arguments of `xgboost`, beside its features.
+            stack: predictions on training rows from boosters that did not see them, or did (`in_sample`).
+            folds: parts for the former.
+            hidden: widths of the hidden layers.
+            dropout: share of neurons left out in each hidden layer.
+            learning_rate: Adam's.
+            weight_decay: Adam's L2 penalty.
+            epochs: passes over the training part, at most.
+            batch_size: posts a step.
+            patience: epochs without improvement on the validation part until it stops and takes the best
+                weights back; None trains to the end.
+            seed: of weights, rows, dropout, folds and XGBoost.
+            device: cpu, cuda or mps.
+            checkpoint: folder an interrupted training goes on from.
+        """
+        self.features = features
+        self._model = Stacked(
+            lambda base, picture: MLP(base, picture, hidden=hidden, dropout=dropout),
+            features=features,
+            base=base,
+            stack=stack,
+            folds=folds,
+            seed=seed,
+            device=device,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            epochs=epochs,
+            batch_size=batch_size,
+            patience=patience,
+            checkpoint=checkpoint,
+            label="xgb_mlp",
+        )
+
+    def fit(self, train: Examples, validation: Examples) -> None:
+        self._model.fit(train, validation)
+
+    def predict(self, posts: Examples) -> np.ndarray:
+        return self._model.predict(posts)
+
+    def save(self, folder: Path) -> None:
+        self._model.save(folder)
+
+    def load(self, folder: Path) -> None:
+        self._model.load(folder)
+
+    def report(self) -> dict[str, float]:
+        return self._model.report()
