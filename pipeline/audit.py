@@ -1,8 +1,8 @@
-"""What happened to every row of a raw dataset: read, kept, dropped or tagged, by reason."""
+"""What happened to every row of a raw dataset: read, kept, dropped, filtered or tagged, by reason."""
 
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pipeline.errors import UserError
@@ -12,39 +12,49 @@ log = logging.getLogger(__name__)
 EXAMPLES = 5
 """Offending rows named for each reason."""
 
+Source = str | Sequence[str]
+"""The file of all rows, or of each."""
+
 
 class Audit:
     """Counts rows by reason and remembers the first few of each.
 
-    A dropped row is gone; a tagged one is kept, with the value in question emptied or mended.
+    A dropped row is damaged and gone; a filtered one is sound, and left out because the parameters or the
+    format ask for it; a tagged one is kept, with the value in question emptied or mended.
     """
 
     def __init__(self) -> None:
         self.read = 0
         self.dropped: Counter[str] = Counter()
+        self.filtered: Counter[str] = Counter()
         self.tagged: Counter[str] = Counter()
         self.left_out: list[str] = []
         self.examples: dict[str, list[dict[str, Any]]] = {}
 
-    def drop(self, reason: str, file: str, rows: Iterable[int], column: str | None = None) -> None:
-        """Count `rows` (line or record numbers of `file`) as dropped for `reason`."""
+    def drop(self, reason: str, file: Source, rows: Iterable[int], column: str | None = None) -> None:
+        """Count `rows` (line or record numbers of `file`, or each of its own file) as dropped for `reason`."""
         self._note(self.dropped, reason, file, rows, column)
 
-    def tag(self, reason: str, file: str, rows: Iterable[int], column: str | None = None) -> None:
+    def filter(self, reason: str, file: Source, rows: Iterable[int], column: str | None = None) -> None:
+        """Count `rows` as left out on purpose; `max_dropped` does not count them."""
+        self._note(self.filtered, reason, file, rows, column)
+
+    def tag(self, reason: str, file: Source, rows: Iterable[int], column: str | None = None) -> None:
         """Count `rows` as kept in spite of `reason`."""
         self._note(self.tagged, reason, file, rows, column)
 
-    def _note(self, counter: Counter[str], reason: str, file: str, rows: Iterable[int], column: str | None) -> None:
+    def _note(self, counter: Counter[str], reason: str, file: Source, rows: Iterable[int], column: str | None) -> None:
         rows = [int(row) for row in rows]
         if rows:
             counter[reason] += len(rows)
-            found = [{"file": file, "row": row, "column": column} for row in rows[:EXAMPLES]]
+            files = [file] * len(rows) if isinstance(file, str) else file
+            found = [{"file": f, "row": row, "column": column} for f, row in zip(files, rows[:EXAMPLES], strict=False)]
             self.examples[reason] = (self.examples.get(reason, []) + found)[:EXAMPLES]
 
     @property
     def kept(self) -> int:
         """Rows that stay."""
-        return self.read - self.dropped.total()
+        return self.read - self.dropped.total() - self.filtered.total()
 
     def where(self, reason: str) -> str:
         """The first row of a reason, as `posts.csv, row 12, column likes`."""
@@ -57,16 +67,16 @@ class Audit:
         if not self.read:
             raise UserError(f"{source}: no rows")
         if not self.kept or self.dropped.total() > max_dropped * self.read:
-            reasons = (f"{reason} ({n}, first: {self.where(reason)})" for reason, n in self.dropped.most_common(3))
             limit = f"more than dataset.max_dropped {max_dropped:g} allows" if self.kept else "none is left"
-            raise UserError(
-                f"{source}: {self.dropped.total()} of {self.read} rows dropped, {limit}: {'; '.join(reasons)}"
-            )
+            gone = self.dropped if self.kept else self.dropped + self.filtered
+            reasons = (f"{reason} ({n}, first: {self.where(reason)})" for reason, n in gone.most_common(3))
+            raise UserError(f"{source}: {gone.total()} of {self.read} rows dropped, {limit}: {'; '.join(reasons)}")
 
     def report(self, source: str) -> None:
         """Log the counts, a line a reason."""
         log.info("%s: %d rows read, %d kept", source, self.read, self.kept)
-        for word, counter in (("dropped", self.dropped), ("tagged", self.tagged)):
+        counters = {"dropped": self.dropped, "filtered": self.filtered, "tagged": self.tagged}
+        for word, counter in counters.items():
             for reason, n in counter.most_common():
                 log.warning("%s: %d %s: %s (first: %s)", source, n, word, reason, self.where(reason))
         if self.left_out:
@@ -78,6 +88,7 @@ class Audit:
             "read": self.read,
             "kept": self.kept,
             "dropped": dict(self.dropped),
+            "filtered": dict(self.filtered),
             "tagged": dict(self.tagged),
             "left_out": self.left_out,
             "examples": self.examples,

@@ -168,7 +168,7 @@ def _values(raw: Raw, column: str, transforms: Mapping[str, str]) -> Any:
     if column in transforms:
         _check_target(values, problems, raw.posts[column].tolist(), transforms[column])
     for problem, mask in problems.items():
-        raw.audit.tag(f"{column}: {problem}", raw.file, raw.rows[mask], column)
+        raw.tag(f"{column}: {problem}", mask, column)
     return values
 
 
@@ -195,7 +195,7 @@ def _check_times(posts: pd.DataFrame, raw: Raw, *, published: bool) -> None:
         if published and column == "posted_at" and "collected_at" in posts:
             bad["after collected_at"] = (posts[column] > posts["collected_at"] + _GRACE) & ~bad["in the future"]
         for problem, mask in bad.items():
-            raw.audit.tag(f"{column}: {problem}", raw.file, raw.rows[mask.to_numpy()], column)
+            raw.tag(f"{column}: {problem}", mask.to_numpy(), column)
             posts.loc[mask, column] = pd.NaT
 
 
@@ -203,11 +203,11 @@ def _keep(posts: pd.DataFrame, raw: Raw, transforms: Mapping[str, str] | None) -
     missing = posts["post_id"].isna().to_numpy()
     duplicate = posts["post_id"].duplicated().to_numpy() & ~missing
     keep = ~missing & ~duplicate
-    raw.audit.drop("post_id: missing", raw.file, raw.rows[missing], "post_id")
-    raw.audit.drop("post_id: duplicate", raw.file, raw.rows[duplicate], "post_id")
+    raw.drop("post_id: missing", missing, "post_id")
+    raw.drop("post_id: duplicate", duplicate, "post_id")
     if transforms is not None:
         usable = np.logical_or.reduce([targets.usable(posts, target, name) for target, name in transforms.items()])
-        raw.audit.drop("no usable target", raw.file, raw.rows[keep & ~usable], ", ".join(transforms))
+        raw.drop("no usable target", keep & ~usable, ", ".join(transforms))
         keep &= usable
     return keep
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.audit import Audit
+from pipeline.audit import Audit, Source
 from pipeline.errors import UserError
 
 CANONICAL = {
@@ -67,7 +67,8 @@ class Raw:
     """A dataset as it was found, values unjudged.
 
     `posts` has canonical columns, targets and further numeric columns; `rows` [n] the line or record number
-    of each post in `file`. `audit` counts what was read and what the reader itself had to drop.
+    of each post in `file`, or in its own of `files` [n]. `audit` counts what was read and what the reader
+    itself had to drop.
     """
 
     posts: pd.DataFrame
@@ -76,6 +77,18 @@ class Raw:
     audit: Audit
     interactions: pd.DataFrame = field(default_factory=lambda: empty(INTERACTIONS))
     follows: pd.DataFrame = field(default_factory=lambda: empty(FOLLOWS))
+    files: np.ndarray | None = None
+
+    def drop(self, reason: str, mask: np.ndarray, column: str | None = None) -> None:
+        """Count the posts of `mask` [n] as dropped for `reason`."""
+        self.audit.drop(reason, self._source(mask), self.rows[mask], column)
+
+    def tag(self, reason: str, mask: np.ndarray, column: str | None = None) -> None:
+        """Count the posts of `mask` [n] as kept in spite of `reason`."""
+        self.audit.tag(reason, self._source(mask), self.rows[mask], column)
+
+    def _source(self, mask: np.ndarray) -> Source:
+        return self.file if self.files is None else list(self.files[mask])
 
 
 class Reader(ABC):
