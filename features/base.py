@@ -7,7 +7,8 @@ feature's name.
 import inspect
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
@@ -29,6 +30,10 @@ class Feature(ABC):
     def missing(self, available: Collection[str]) -> list[str]:
         """Columns this feature needs and a dataset with the `available` ones lacks."""
         return [column for column in self.columns if column not in available]
+
+    def reads(self, available: Mapping[str, str]) -> list[str]:
+        """Columns it is to be given; `available` maps those the data has, all known in time, to Arrow's types."""
+        return [column for column in self.columns if column in available]
 
     @property
     @abstractmethod
@@ -64,7 +69,11 @@ class PostsFeature(Feature):
 
 
 class ImageFeature(Feature):
-    """A feature of the pixels alone, made once for each distinct image and cached by its hash."""
+    """A feature of the pixels alone, made once for each distinct image and cached by its hash.
+
+    Networks and other heavy parts belong into a `cached_property`: they stay behind when the feature travels
+    to a worker, and each worker makes its own, once.
+    """
 
     columns: tuple[str, ...] = ("image",)
     batch_size: int = 32
@@ -77,6 +86,10 @@ class ImageFeature(Feature):
     @abstractmethod
     def embed(self, prepared: list[np.ndarray]) -> np.ndarray:
         """Values [len(prepared), *shape] of prepared images."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        cls = type(self)
+        return {k: v for k, v in vars(self).items() if not isinstance(getattr(cls, k, None), cached_property)}
 
 
 def discover() -> list[str]:

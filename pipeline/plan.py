@@ -16,6 +16,7 @@ from pipeline import evaluate, images, params, posts, split, store, targets
 from pipeline.compute import Compute
 from pipeline.errors import UserError, run_stage
 from pipeline.paths import Paths
+from pipeline.readers.base import CANONICAL
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +32,7 @@ def main(paths: Paths = Paths()) -> None:
     for column in targets.columns_needed(p["dataset"]["targets"]):
         if column not in available:
             raise UserError(f"dataset.targets: needs column '{column}', which {p['dataset']['path']} lacks")
-    reasons = {}
-    for name, entry in (p["features"] or {}).items():
-        lacking = make_feature(name, entry).missing(available)
-        reasons[name] = f"the data lacks {', '.join(lacking)}" if lacking else None
+    reasons, columns = plan_features(p["features"], known_in_time(paths, p["dataset"], available))
     plans = {
         name: plan_system(name, entry, p["dataset"]["targets"], reasons, available)
         for name, entry in (p["systems"] or {}).items()
@@ -44,7 +42,7 @@ def main(paths: Paths = Paths()) -> None:
         if reason and name in wanted and not drop:
             users = [s for s in plans if name in models.flat(make_system(s, p["systems"][s]).features)]
             raise UserError(f"features.{name} (used by {', '.join(users)}): {reason}; {_REMEDY}")
-        store.write_json(paths.plan("features", name), {"run": reason is None, "why": reason})
+        store.write_json(paths.plan("features", name), {"run": reason is None, "why": reason, "columns": columns[name]})
     for name, plan in plans.items():
         if not plan["run"] and not drop:
             raise UserError(f"systems.{name}: {plan['why']}; {_REMEDY}")
@@ -79,7 +77,7 @@ def _top(*, seed: int) -> None:
 def make_feature(name: str, entry: dict[str, Any] | None, **given: Any) -> Feature:
     """An instance of features/<name>.py from its entry; `given` as `params.bind` takes it."""
     cls = feature_class(name)
-    return cls(**params.bind(f"features.{name}", cls, entry, **given))
+    return cls(**params.bind(f"features.{name}", cls, entry, **{"device": "cpu", **given}))
 
 
 def make_system(name: str, entry: dict[str, Any] | None, **given: Any) -> models.System:
@@ -89,6 +87,19 @@ def make_system(name: str, entry: dict[str, Any] | None, **given: Any) -> models
     if not isinstance(entry.pop("seeds", 1), int):
         raise UserError(f"systems.{name}.seeds: expected a whole number")
     return cls(**params.bind(f"systems.{name}", cls, entry, **{"seed": 0, "device": "cpu", **given}))
+
+
+def plan_features(entries: dict[str, Any], known: dict[str, str]) -> tuple[dict[str, str | None], dict[str, list[str]]]:
+    """Why each feature cannot be had, None where it can, and the columns it is to be given."""
+    reasons, columns = {}, {}
+    for name, entry in entries.items():
+        feature = make_feature(name, entry)
+        lacking = feature.missing(known)
+        columns[name] = feature.reads(known)
+        if not lacking and not columns[name]:
+            lacking = ["any column it could use"]
+        reasons[name] = f"the data lacks {', '.join(lacking)}" if lacking else None
+    return reasons, columns
 
 
 def plan_system(
@@ -126,6 +137,15 @@ def present_columns(paths: Paths) -> list[str]:
     table = pq.ParquetFile(paths.posts)
     names = table.schema_arrow.names
     return [n for n in names if any(pc.any(pc.is_valid(b.column(0))).as_py() for b in table.iter_batches(columns=[n]))]
+
+
+def known_in_time(paths: Paths, dataset: dict[str, Any], available: Collection[str]) -> dict[str, str]:
+    """Columns features may read, with Arrow's name of their type: what is known before a post is published.
+
+    Those are the canonical ones but `collected_at`, and the dataset's `extra_columns`; never a target.
+    """
+    known = {*CANONICAL, *(dataset.get("extra_columns") or ())} - {"collected_at", *dataset["targets"]}
+    return {f.name: str(f.type) for f in pq.read_schema(paths.posts) if f.name in known and f.name in available}
 
 
 if __name__ == "__main__":

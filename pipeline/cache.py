@@ -1,0 +1,123 @@
+"""Content-addressed cache of extracted values, beside DVC's outputs, so that only what is new is extracted.
+
+A folder an extractor, named by the hash of all that decides its values; in it Arrow files with a row an
+image: `image_id` and `value` (the raw bytes of the array). A file is written once and never changed; files
+are memory-mapped, so that any rows of any of them cost only the pages they lie on.
+"""
+
+import ast
+import hashlib
+import json
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pipeline import store
+
+OPEN_FILES = 64
+"""Files mapped at a time."""
+ROOT = Path(__file__).parent.parent
+
+
+class ValueCache:
+    """Values of images, by image_id, in one folder; `shape` and `dtype` of one image's values."""
+
+    def __init__(self, folder: Path, *, shape: Sequence[int], dtype: str):
+        self.folder = folder
+        self._shape, self._dtype = tuple(shape), np.dtype(dtype)
+        self._width = int(np.prod(self._shape, dtype=np.int64))
+        self._open = lru_cache(maxsize=OPEN_FILES)(self._map)
+        for stray in folder.glob(".*.tmp"):
+            stray.unlink(missing_ok=True)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look again at which images have values."""
+        self._files = sorted(self.folder.glob("*.arrow"))
+        ids = [self._table(path).column("image_id").to_numpy(zero_copy_only=False) for path in self._files]
+        lengths = [len(i) for i in ids]
+        index = pd.Index(np.concatenate([np.empty(0, dtype=object), *ids]))
+        keep = ~index.duplicated()
+        self._ids = index[keep]
+        self._file = np.repeat(np.arange(len(ids)), lengths)[keep]
+        self._row = np.concatenate([np.empty(0, dtype=np.int64), *map(np.arange, lengths)])[keep].astype(np.int64)
+        self._open.cache_clear()
+
+    def lacking(self, image_ids: Collection[str]) -> list[str]:
+        """Those of the images that have no values yet, in their order."""
+        wanted = pd.Index(list(image_ids), dtype="object")
+        return wanted[self._ids.get_indexer(wanted) < 0].tolist()
+
+    def take(self, image_ids: np.ndarray) -> np.ndarray:
+        """Values [n, *shape] of images [n]; NaN where an id is missing or not in the cache."""
+        values = np.full((len(image_ids), *self._shape), np.nan, dtype=self._dtype)
+        places = self._ids.get_indexer(pd.Index(image_ids, dtype="object"))
+        places[pd.isna(image_ids)] = -1
+        files = np.where(places >= 0, self._file[places] if len(self._file) else -1, -1)
+        for file in np.unique(files[files >= 0]):
+            rows = np.flatnonzero(files == file)
+            values[rows] = self._open(int(file))[self._row[places[rows]]]
+        return values
+
+    def _map(self, file: int) -> np.ndarray:
+        column = self._table(self._files[file]).column("value").combine_chunks()
+        flat = np.frombuffer(column.buffers()[1], self._dtype, count=len(column) * self._width)
+        return flat.reshape(-1, *self._shape)
+
+    @staticmethod
+    def _table(path: Path) -> pa.Table:
+        return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+
+
+def write(folder: Path, image_ids: Sequence[str], values: np.ndarray) -> None:
+    """Add values [n, *shape] of images [n] as one file, which appears complete or not at all; any process may."""
+    width = int(np.prod(values.shape[1:], dtype=np.int64)) * values.itemsize
+    value = pa.Array.from_buffers(pa.binary(width), len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
+    table = pa.table({"image_id": pa.array(image_ids, pa.string()), "value": value})
+    name = hashlib.sha256("".join(image_ids).encode()).hexdigest()[:32]
+    with store.atomic(folder / f"{name}.arrow") as temporary, pa.ipc.new_file(str(temporary), table.schema) as writer:
+        writer.write_table(table)
+
+
+def folder_of(root: Path, name: str, fingerprint: dict[str, Any]) -> Path:
+    """The folder of one extractor; says in `fingerprint.json` what it stands for."""
+    text = json.dumps(fingerprint, sort_keys=True)
+    folder = root / name / hashlib.sha256(text.encode()).hexdigest()[:32]
+    if not (folder / "fingerprint.json").exists():
+        store.write_json(folder / "fingerprint.json", fingerprint)
+    return folder
+
+
+def source_hash(path: Path) -> str:
+    """Hash of a module of features/ and of the modules of features/ it imports, without comments and docstrings."""
+    seen: dict[Path, str] = {}
+    queue = [path]
+    while queue:
+        file = queue.pop()
+        if file in seen:
+            continue
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            queue += [f for f in _features_imported(node, file.parent) if f.name != "base.py" and f.is_file()]
+            if ast.get_docstring(node) is not None if isinstance(node, _DOCUMENTED) else False:
+                node.body = node.body[1:] or [ast.Pass()]
+        seen[file] = ast.dump(tree)
+    return hashlib.sha256("".join(seen[file] for file in sorted(seen)).encode()).hexdigest()
+
+
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def _features_imported(node: ast.AST, folder: Path) -> list[Path]:
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom) and node.module:
+        names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    else:
+        return []
+    return [folder / f"{name.split('.')[1]}.py" for name in names if name.startswith("features.")]
