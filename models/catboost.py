@@ -7,7 +7,6 @@ Not in the paper of `xgb-clip`; it stands beside `xgboost`.
 Shapes: n posts, d inputs, c categorical columns.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ class CatBoost(System):
         self,
         *,
         features: list[str],
-        categorical: Sequence[str] = (),
+        categorical: list[str] | None = None,
         n_estimators: int = 2000,
         max_depth: int = 8,
         learning_rate: float = 0.03,
@@ -50,11 +49,11 @@ class CatBoost(System):
             threads: of the library; None is one a core.
             seed: of the library.
         """
-        self.features, self.columns = features, tuple(categorical)
+        self.features, self.columns = features, tuple(categorical or ())
         self._settings = {"n_estimators": n_estimators, "max_depth": max_depth, "learning_rate": learning_rate}
         self._grid, self._early_stopping = grid, early_stopping
         self._threads, self._seed = threads, seed
-        boosting.check([*features, *categorical], grid, self._settings)
+        boosting.check([*features, *self.columns], grid, self._settings)
         if max(max_depth, *(grid or {}).get("max_depth", [0])) > DEEPEST:
             raise UserError(f"max_depth: CatBoost grows trees of depth {DEEPEST} at most")
 

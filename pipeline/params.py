@@ -6,6 +6,7 @@ arguments of the callable it feeds, so a key that nothing reads is an error and 
 
 import difflib
 import inspect
+import types
 import typing
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -56,12 +57,28 @@ def bind(where: str, target: Callable[..., Any], entry: Mapping[str, Any] | None
     for key, value in entry.items():
         if key not in parameters:
             raise UserError(f"{where}.{key}: nothing reads this key{_nearest(key, parameters)}")
-        if key in hints and not is_bearable(value, hints[key], conf=_TOWER):
+        if key in hints and not _fits(value, hints[key]):
             raise UserError(f"{where}.{key}: {value!r} is not {_describe(hints[key])}")
     for name, parameter in parameters.items():
         if parameter.default is parameter.empty and name not in entry:
             raise UserError(f"{where}.{name}: missing; it is {_describe(hints.get(name, Any))}")
     return {**entry, **{k: v for k, v in given.items() if k in inspect.signature(target).parameters}}
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether all of `value` is what `hint` says; beartype looks at one item of a container, and at that by chance."""
+    arguments = typing.get_args(hint)
+    if typing.get_origin(hint) in (types.UnionType, typing.Union):
+        return any(_fits(value, one) for one in arguments)
+    if isinstance(value, bool) and hint in (int, float):
+        return False
+    if isinstance(value, Mapping) and len(arguments) == 2:
+        inside = all(_fits(k, arguments[0]) and _fits(v, arguments[1]) for k, v in value.items())
+    elif isinstance(value, list) and len(arguments) == 1:
+        inside = all(_fits(item, arguments[0]) for item in value)
+    else:
+        inside = True
+    return inside and is_bearable(value, hint, conf=_TOWER)
 
 
 def _nearest(key: str, known: Any) -> str:
