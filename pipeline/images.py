@@ -61,7 +61,8 @@ def pack(
     for stray in folder.glob(".*.tmp"):
         stray.unlink()
     named = frame["image"] if "image" in frame else pd.Series(index=frame.index, dtype="object")
-    found = {path: _locate(image_root, path) for path in named.dropna().unique()}
+    root = image_root.resolve()
+    found = {path: _locate(root, path) for path in named.dropna().unique()}
     outcomes = _pack_new(_originals(found), folder, packing, compute, memory)
     packed = packs.scan(folder, packing)
     index = _index(frame["post_id"], named, found, outcomes, packed)
