@@ -2,7 +2,8 @@
 
 The keyword-only arguments of the class are the keys its entry may have, beside `model` (the file, where the
 entry has another name: ablations are the same class with other arguments) and `seeds` (how many are
-trained). The pipeline itself gives those of `seed` and `device` the class asks for.
+trained). The pipeline itself gives those of `seed`, `device` and `checkpoint` (a folder that an interrupted
+training goes on from) that the class asks for.
 
 Shapes: n posts, d numbers a post.
 """

@@ -33,7 +33,7 @@ def main(paths: Paths = Paths()) -> None:
             "splits": splits,
             "features": {f: feature_hashes[f] for f in models.flat(plan["features"])},
             "posts": hash_columns(paths, columns),
-            "code": {m: hash_file(ROOT / m) for m in imported(f"models/{(entry or {}).get('model', name)}.py")},
+            "code": {m: hash_file(ROOT / m) for m in code_of((entry or {}).get("model", name))},
         }
         store.write_json(paths.inputs(name), content)
 
@@ -60,6 +60,11 @@ def hash_file(path: Path) -> str:
     """sha256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def code_of(model: str) -> list[str]:
+    """The project's modules that decide what a system learns: its own, and those that feed it."""
+    return sorted({*imported(f"models/{model}.py"), "pipeline/examples.py", "pipeline/targets.py"})
 
 
 def imported(module: str) -> list[str]:

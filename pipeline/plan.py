@@ -84,9 +84,14 @@ def make_system(name: str, entry: dict[str, Any] | None, **given: Any) -> models
     """An instance of the system an entry of params.yaml describes."""
     entry = dict(entry or {})
     cls = models.system_class(entry.pop("model", name))
-    if not isinstance(entry.pop("seeds", 1), int):
-        raise UserError(f"systems.{name}.seeds: expected a whole number")
-    return cls(**params.bind(f"systems.{name}", cls, entry, **{"seed": 0, "device": "cpu", **given}))
+    seeds = entry.pop("seeds", 1)
+    if not isinstance(seeds, int) or seeds < 1:
+        raise UserError(f"systems.{name}.seeds: {seeds!r} is no number of trainings, 1 or more")
+    given = {"seed": 0, "device": "cpu", "checkpoint": None, **given}
+    try:
+        return cls(**params.bind(f"systems.{name}", cls, entry, **given))
+    except UserError as error:
+        raise UserError(str(error) if str(error).startswith("systems.") else f"systems.{name}: {error}") from None
 
 
 def plan_features(entries: dict[str, Any], known: dict[str, str]) -> tuple[dict[str, str | None], dict[str, list[str]]]:

@@ -5,10 +5,12 @@ seed and predicts the validation and test parts.
 """
 
 import logging
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from models import base as models
@@ -38,7 +40,8 @@ def train(paths: Paths, p: dict[str, Any], name: str) -> None:
         raise UserError(f"systems.{name}: no such entry; known: {', '.join(p['systems'])}")
     plan = store.read_json(paths.plan("systems", name))
     folder = paths.model(name)
-    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     predictions = [pd.DataFrame({c: pd.Series(dtype=t) for c, t in zip(COLUMNS, _DTYPES, strict=True)})]
     description = {"run": plan["run"], "why": plan["why"]}
     if plan["run"]:
@@ -60,7 +63,7 @@ def _train_all(paths: Paths, p: dict[str, Any], name: str, plan: dict[str, Any])
     probe = make_system(name, entry)
     used = models.flat(plan["features"])
     data = Dataset(paths, features=used, columns=columns_read(probe, p["dataset"]["targets"]))
-    device = Compute(**p["compute"]).pick_device()
+    device = Compute(**(p["compute"] or {})).pick_device()
     seeds = [p["seed"] + i for i in range(entry.get("seeds", 1))]
     frames, learned = [], {}
     for target, transform_name in p["dataset"]["targets"].items():
@@ -69,9 +72,11 @@ def _train_all(paths: Paths, p: dict[str, Any], name: str, plan: dict[str, Any])
         learned[target] = {"transform": transform.state(), "report": {}, "importance": {}}
         for seed in seeds:
             log.info("%s: %s, seed %d, %d training posts", name, target, seed, len(parts["train"]))
-            system = make_system(name, entry, seed=seed, device=device)
+            place = Path(target) / f"seed-{seed}"
+            checkpoint = paths.cache / "training" / name / place
+            system = make_system(name, entry, seed=seed, device=device, checkpoint=checkpoint)
             system.fit(parts["train"], parts["validation"])
-            where = paths.model(name) / target / f"seed-{seed}"
+            where = paths.model(name) / place
             where.mkdir(parents=True)
             system.save(where)
             frames += [_predict(system, parts[part], part, seed) for part in ("validation", "test")]
@@ -82,8 +87,15 @@ def _train_all(paths: Paths, p: dict[str, Any], name: str, plan: dict[str, Any])
 
 
 def _predict(system: models.System, posts: models.Examples, part: str, seed: int) -> pd.DataFrame:
-    columns = (posts.posts["post_id"], posts.target, part, seed, posts.y, system.predict(posts))
+    prediction = system.predict(posts)
+    if not np.isfinite(prediction).all():
+        raise UserError(f"{type(system).__name__} predicts no number for post {_first_odd(posts, prediction)!r}")
+    columns = (posts.posts["post_id"], posts.target, part, seed, posts.y, prediction)
     return pd.DataFrame(dict(zip(COLUMNS, columns, strict=True)))
+
+
+def _first_odd(posts: models.Examples, prediction: np.ndarray) -> str:
+    return posts.posts["post_id"].iloc[int(np.flatnonzero(~np.isfinite(prediction))[0])]
 
 
 def load(paths: Paths, name: str, target: str, seed: int) -> tuple[models.System, dict[str, Any]]:
