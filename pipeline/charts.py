@@ -113,7 +113,8 @@ def importance(shares: Mapping[str, Mapping[str, float]]) -> Figure:
         ranked = sorted(inputs.items(), key=lambda item: (-item[1], item[0]))
         rest = sum(share for _, share in ranked[BARS:])
         bars = [*ranked[:BARS], *([(f"{len(ranked) - BARS} others", rest)] if ranked[BARS:] else [])]
-        panel.barh([_short(input_) for input_, _ in bars], [100 * share for _, share in bars], color=BLUE)
+        panel.barh(range(len(bars)), [100 * share for _, share in bars], color=BLUE)
+        panel.set_yticks(range(len(bars)), [_short(input_name) for input_name, _ in bars])
         panel.invert_yaxis()
         panel.set_title(_short(name))
     for panel in panels[len(shares) :]:

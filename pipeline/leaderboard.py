@@ -16,11 +16,11 @@ _COLUMNS = {  # of leaderboard.md, which has no room for more
     "rmse": "RMSE",
     "rmse_interval": "interval",
     "mae": "MAE",
-    "median_absolute_error": "median AE",
-    "mean_error": "mean error",
+    "median_absolute_error": "MedAE",
+    "mean_error": "ME",
     "error_variance": "variance",
     "spearman": "Spearman",
-    "p_holm": "p vs best",
+    "p_holm": "p",
     "published": "published",
 }
 UNDEFINED = "–"
@@ -77,7 +77,7 @@ def _cells(row: Mapping[str, Any], dataset: str) -> dict[str, str]:
     if row["seeds"] > 1 and cells["rmse"] != UNDEFINED:
         cells["rmse"] += f" ±{row['rmse_spread']:.3f}"
     low, high = _number(row["rmse_low"]), _number(row["rmse_high"])
-    cells["rmse_interval"] = UNDEFINED if UNDEFINED in (low, high) else f"{low} to {high}"
+    cells["rmse_interval"] = UNDEFINED if UNDEFINED in (low, high) else f"{low}–{high}"
     cells["p_holm"] = "<0.001" if row["p_holm"] < 0.001 else _number(row["p_holm"])
     cells["published"] = _published(row["system"], row["target"], dataset)
     return {"system": row["system"], **cells}

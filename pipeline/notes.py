@@ -36,13 +36,14 @@ def _data(p: Mapping[str, Any], ran: Collection[str]) -> Iterator[str]:
 
 def _columns(test: pd.DataFrame, confidence: float) -> Iterator[str]:
     if test["rmse_low"].notna().any():
-        yield f"Interval: of the RMSE, holding {100 * confidence:g}% of the bootstrap resamples of the test posts."
+        yield f"interval: of the RMSE, holding {100 * confidence:g}% of the bootstrap resamples of the test posts."
     if test["p_holm"].notna().any():
         yield (
-            "p vs best: paired t-test of the absolute errors on the same posts against the system with the lowest "
+            "p: paired t-test of the absolute errors on the same posts against the system with the lowest "
             "RMSE, with Holm's correction."
         )
-    yield "Mean error: prediction minus truth. –: undefined, such as Spearman of a constant, or not applicable."
+    yield "MedAE: median absolute error. ME: mean error, prediction minus truth. variance: of the error."
+    yield "–: undefined, such as Spearman of a constant, or not applicable."
 
 
 def _seeds(systems: Systems) -> Iterator[str]:

@@ -1,0 +1,142 @@
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from pipeline import charts, evaluate, images, pixels, store
+from pipeline.compute import Compute
+
+NAMES = ["clarity_contrast", "hue_count", "brightness_contrast"]
+
+
+def drawn(paths):
+    evaluate.main(paths)
+    return {path.name for path in (paths.results / "plots").iterdir()}
+
+
+@pytest.fixture
+def with_images(trained, tmp_path, picture):
+    """A trained project with 8 packed pictures, a post without one, and their measures."""
+    paths = trained()
+    files = [picture(tmp_path / f"raw/{i}.jpg", brightness=0.3 + i / 20, seed=i) for i in range(8)]
+    post_id = [f"post {i}" for i in range(8)]
+    posts = pd.DataFrame({"post_id": [*post_id, "none"], "image": [*(f.name for f in files), None]})
+    images.pack(posts, tmp_path / "raw", paths.images, pixels.Packing(max_side=32), Compute(workers=1))
+    values = np.random.default_rng(0).normal(size=(9, 3))
+    values[-1] = np.nan
+    shape = {"shape": (3,), "dtype": "float32", "names": NAMES, "metadata": {}}
+    with store.FeatureWriter(paths.feature("image_stats"), **shape) as writer:
+        writer.append(list(posts["post_id"]), values, np.arange(9) < 8)
+    return paths
+
+
+def test_every_picture_of_the_test_part_is_small_and_undated(with_images):
+    assert drawn(with_images) == {
+        "leaderboard.png",
+        "real_vs_predicted_likes.png",
+        "error_distribution_likes.png",
+        "importance_likes.png",
+        "image_stats.png",
+    }
+    for path in (with_images.results / "plots").glob("*.png"):
+        assert path.stat().st_size < 300_000
+        with Image.open(path) as image:
+            assert image.width <= 1600
+            assert set(image.info) <= {"dpi"}
+
+
+def test_same_numbers_same_bytes(with_images):
+    def files():
+        evaluate.main(with_images)
+        return {p.name: p.read_bytes() for p in with_images.results.rglob("*") if p.is_file()}
+
+    first = files()
+    assert len(first) == 9
+    assert files() == first
+
+
+def test_pictures_of_targets_that_are_gone_go(trained):
+    paths = trained()
+    (paths.results / "plots").mkdir(parents=True)
+    (paths.results / "plots/importance_views.png").write_bytes(b"")
+    assert "importance_views.png" not in drawn(paths)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"n": 1, "validation": 0},
+        {"n": 1, "constant": True, "systems": {"mean": None}},
+        {"constant": True},
+        {"systems": {f"a_system_with_a_rather_long_name_{i}": 0.1 * i + 0.1 for i in range(14)}},
+        {"targets": ("likes", "views", "score")},
+    ],
+    ids=["one post", "one system", "constant", "many systems", "three targets"],
+)
+def test_extremes_are_drawn(trained, options):
+    names = drawn(trained(**options))
+    assert "leaderboard.png" in names
+    assert len([n for n in names if n.startswith("real_vs_predicted")]) == len(options.get("targets", ["likes"]))
+
+
+def test_nothing_to_draw_leaves_an_empty_folder(trained):
+    paths = trained(n=0)
+    assert drawn(paths) == set()
+    assert (paths.results / "points.csv").read_text() == "y,prediction\n"
+
+
+def test_posts_without_pictures_have_no_picture(trained, tmp_path):
+    paths = trained()
+    posts = pd.DataFrame({"post_id": ["a", "b"]})
+    images.pack(posts, tmp_path, paths.images, pixels.Packing(max_side=32), Compute(workers=1))
+    shape = {"shape": (3,), "dtype": "float32", "names": NAMES, "metadata": {}}
+    with store.FeatureWriter(paths.feature("image_stats"), **shape) as writer:
+        writer.append(["a", "b"], np.full((2, 3), np.nan), np.zeros(2, bool))
+    assert "image_stats.png" not in drawn(paths)
+
+
+def test_points_are_the_best_systems(trained, predicted):
+    paths = trained(seeds=(0, 1))
+    drawn(paths)
+    points = pd.read_csv(paths.results / "points.csv")
+    expected = predicted(40, noise=0.5).sort_values("post_id")
+    np.testing.assert_allclose(points, expected[["y", "prediction"]], rtol=1e-4)
+
+
+def test_bars_are_the_rmse_and_the_ceiling_a_line():
+    rows = pd.DataFrame({"system": ["top", "ceiling", "low"], "rmse": [1.0, 1.5, 2.0], "n": 9})
+    rows = rows.assign(rmse_low=[0.9, 1.4, np.nan], rmse_high=[1.1, 1.6, np.nan])
+    [panel] = charts.leaderboard({"likes": rows}, {"ceiling"}).axes
+    assert [bar.get_width() for bar in panel.patches] == [1.0, 1.5, 2.0]
+    colours = [bar.get_facecolor() for bar in panel.patches]
+    assert len(set(colours)) == 3
+    assert [t.get_text() for t in panel.get_yticklabels()] == ["top", "ceiling", "low"]
+    assert any(list(line.get_xdata()) == [1.5, 1.5] for line in panel.lines)
+
+
+def test_histograms_hold_every_post():
+    y, predictions = np.arange(50.0), {"a": np.arange(50.0) + 3, "b": np.zeros(50)}
+    for panel in charts.error_distribution(y, predictions, "likes").axes:
+        assert sum(bar.get_height() for bar in panel.patches) == pytest.approx(100)
+
+
+def test_importance_names_the_rest():
+    [panel, _] = charts.importance({"a": {f"input {i:02d}": 1 / 40 for i in range(40)}}).axes
+    labels = [t.get_text() for t in panel.get_yticklabels()]
+    assert labels[-1] == "28 others"
+    assert sum(bar.get_width() for bar in panel.patches) == pytest.approx(100)
+
+
+def test_inputs_whose_short_names_agree_keep_their_bars():
+    long = "category=" + "x" * 40
+    [panel, _] = charts.importance({"a": {f"{long}1": 0.7, f"{long}2": 0.3}}).axes
+    assert sorted(bar.get_width() for bar in panel.patches) == pytest.approx([30, 70])
+    assert len({bar.get_y() for bar in panel.patches}) == 2
+
+
+@pytest.mark.parametrize(
+    ("transform", "label"),
+    [("identity", "likes"), ("log2p1", "log2(likes + 1)"), ("log2_per_day", "log2(likes per day) + 1")],
+)
+def test_axes_say_the_unit(transform, label):
+    assert charts.axis_label("likes", transform) == label
