@@ -9,7 +9,7 @@ import inspect
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 
@@ -83,9 +83,19 @@ class Raw:
         """Count the posts of `mask` [n] as dropped for `reason`."""
         self.audit.drop(reason, self._source(mask), self.rows[mask], column)
 
+    def filter(self, reason: str, mask: np.ndarray, column: str | None = None) -> None:
+        """Count the posts of `mask` [n] as left out on purpose."""
+        self.audit.filter(reason, self._source(mask), self.rows[mask], column)
+
     def tag(self, reason: str, mask: np.ndarray, column: str | None = None) -> None:
         """Count the posts of `mask` [n] as kept in spite of `reason`."""
         self.audit.tag(reason, self._source(mask), self.rows[mask], column)
+
+    def take(self, keep: np.ndarray) -> "Raw":
+        """The same with the posts of `keep` [n] alone; the audit is shared."""
+        files = None if self.files is None else self.files[keep]
+        posts = self.posts[keep].reset_index(drop=True)
+        return replace(self, posts=posts, rows=self.rows[keep], files=files)
 
     def _source(self, mask: np.ndarray) -> Source:
         return self.file if self.files is None else list(self.files[mask])
@@ -120,7 +130,7 @@ def discover() -> list[str]:
 
 def reader_class(name: str) -> type[Reader]:
     """The class in pipeline/readers/<name>.py. Raises `UserError` where there is none."""
-    if not (Path(__file__).parent / f"{name}.py").is_file() or not _classes(name):
+    if name not in discover():
         raise UserError(f"dataset.reader: there is no reader '{name}'; known: {', '.join(discover())}")
     return _classes(name)[0]
 

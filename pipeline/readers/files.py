@@ -10,6 +10,7 @@ import io
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -105,35 +106,42 @@ def _check_header(path: Path, names: list[str]) -> None:
 
 
 def _split(lines: list[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """`(line number, fields)` of each row, blank lines left out.
+    """`(line number, fields)` of each row, blank lines left out; a torn one has no fields.
 
-    A row whose quote never closes, or whose number of fields differs from the header's, may have swallowed
-    whole rows: only its first line counts as torn, and reading goes on with the next.
+    A quote that never closes, or closes where another should open, may have swallowed whole rows: only its
+    first line counts as torn, and reading goes on with the next.
     """
     start, width = 0, None
-    while start < len(lines):
-        for first, last, fields in _rows_from(lines, start, delimiter):
+    while start is not None:
+        start, again = None, start
+        for first, last, fields in _rows_from(lines, again, delimiter):
             width = width or len(fields)
-            whole = len(fields) == width and not fields[-1].endswith(_END)
-            if whole or last - first == 1:
-                yield first + 1, fields if whole else []
-            else:
+            several = last - first > 1
+            if several and not (len(fields) == width and _quoted_well(lines[first:last], delimiter)):
                 yield first + 1, []
                 start = first + 1
                 break
-        else:
-            return
+            yield first + 1, fields if not fields[-1].endswith(_END) else []
 
 
 def _rows_from(lines: list[str], start: int, delimiter: str) -> Iterator[tuple[int, int, list[str]]]:
     """Each row as `(its first line, the line after it, fields)`; an open quote at the end takes in `_END`."""
-    reader = csv.reader([*lines[start:], _END], delimiter=delimiter)
+    rest = chain((lines[i] for i in range(start, len(lines))), [_END])  # no copy: a file may have many torn rows
+    reader = csv.reader(rest, delimiter=delimiter)
     first = start
     for fields in reader:
         last = min(start + reader.line_num, len(lines))
         if fields and fields != [_END]:
             yield first, last, fields
         first = last
+
+
+def _quoted_well(lines: list[str], delimiter: str) -> bool:
+    """Whether these lines are whole rows by the letter: quotes close, and a delimiter follows."""
+    try:
+        return bool(list(csv.reader(lines, delimiter=delimiter, strict=True)))
+    except csv.Error:
+        return False
 
 
 def _read_jsonl(path: Path, text: str, audit: Audit) -> Records:

@@ -9,8 +9,8 @@ from pipeline.sample import popularity, words
 
 START = np.datetime64("2023-01-01T00:00:00")
 DAYS = 365
-_SHARE_INSIDE = {"retweet": 0.25, "like": 0.1}
-"""Of a post's retweets and likes, the share that comes from the network's own users; the rest is the world's."""
+_SHARE_OF_AUDIENCE = {"retweet": 0.2, "like": 0.3}
+"""Of the followers inside the network, how many react to a post; all other reactions are the world's."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def _interactions(
     follows: np.ndarray,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Retweets and likes by followers inside the network, never more than the post has; early ones are many."""
+    """Retweets and likes by followers inside the network, never more than the post has."""
     names, rows = people["user_id"].to_numpy(), []
     category = look["concept"].to_numpy() // (len(words.CONCEPTS) // len(words.TREE))
     for i, author in enumerate(moments["user"]):
@@ -184,7 +184,7 @@ def _interactions(
         taste = 1.5 * (people["favourite"].to_numpy()[audience] == category[i])
         taste = taste + 1.5 * (people["loved_prop"].to_numpy()[audience] == look["prop"][i])
         for kind, column in (("retweet", "retweets"), ("like", "likes")):
-            number = min(rng.binomial(posts[column][i], _SHARE_INSIDE[kind]), len(audience) // 2)
+            number = rng.binomial(min(posts[column][i], len(audience)), _SHARE_OF_AUDIENCE[kind])
             # Gumbel noise and the largest: a draw without replacement, by exp(taste).
             chosen = audience[np.argsort(-(taste + rng.gumbel(size=len(audience))), kind="stable")[:number]]
             delay = np.minimum(rng.exponential(12 * 3600, number), 6 * 86_400).astype(np.int64)

@@ -1,0 +1,165 @@
+"""Tweets as the Twitter API gave them, JSON lines of the v1.1 or the v2 form, plain or gzip, and their pictures.
+
+A post is an original tweet with a photo, wherever it was met: by itself, inside a retweet, quoted. Retweets
+are no posts; they are the interactions. Pictures lie in `images/` beside the files, named by media id or
+media key (`images/<id>.jpg`, `images/3_<id>.png`), the first photo of a tweet is taken, and a tweet whose
+picture is missing keeps its row.
+
+`collected_at`, the time the counts were true, is the first of these that is there: what the collector wrote
+on the line (`collected_at`, `retrieved_at`, `__twarc.retrieved_at`, `meta.sent`), the stream's
+`timestamp_ms`, the `created_at` of the tweet around it. A tweet alone on its line, without any of them, has
+none. The newest sighting of a tweet gives its counts. Elapsed hours are `collected_at` minus `posted_at`.
+
+The audit counts sightings, and lines that hold none. Seen again, without photo, sound but no tweet: filtered.
+"""
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipeline.audit import Audit
+from pipeline.clean import KINDS
+from pipeline.errors import UserError
+from pipeline.readers import lines
+from pipeline.readers.base import INTERACTIONS, Raw, Reader
+from pipeline.readers.sightings import Post, Sightings
+from pipeline.readers.tweet import COUNTS
+from pipeline.readers.tweets import parse
+from pipeline.targets import SECONDS_PER_DAY
+
+_COLUMNS = ("post_id", "user_id", "posted_at", "text", "tags", "followers", "following")
+
+
+class Twitter(Reader):
+    """Reads a folder of tweet objects, with the filters of the paper `picture-or-words` as options."""
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        minimum_retweets: int | None = None,
+        minimum_days: float | None = None,
+        maximum_retweets: int | None = None,
+        maximum_likes: int | None = None,
+        maximum_followers: int | None = None,
+    ):
+        """Tweets, and which of them to keep; null switches a filter off.
+
+        `path` of the folder, or of one file of tweets; `minimum_retweets`: only tweets with more (paper: 100);
+        `minimum_days` between posting and collection at least (paper: 7); `maximum_retweets`, `maximum_likes`
+        (paper: 10,000 both) and `maximum_followers` (paper: 100,000): only tweets with at most as many. They
+        apply in this order, and a tweet counts for the first that it fails. What is not known fails a minimum
+        and passes a maximum.
+        """
+        super().__init__(path=path)
+        self.minimum_retweets = minimum_retweets
+        self.minimum_days = minimum_days
+        self.maximum_retweets = maximum_retweets
+        self.maximum_likes = maximum_likes
+        self.maximum_followers = maximum_followers
+
+    @property
+    def image_root(self) -> Path:
+        return self.path if self.path.is_dir() else self.path.parent
+
+    def read(self, targets: Collection[str] | None) -> Raw:
+        audit, met, retweets = Audit(), Sightings(), []
+        for file in self._files():
+            retweets += self._scan(file, met, audit)
+        raw = self._raw(list(met.posts.values()), retweets, audit, targets or ())
+        return raw if targets is None else self._filter(raw)
+
+    def _files(self) -> list[Path]:
+        if self.path.is_file():
+            return [self.path]
+        files = lines.find(self.path) if self.path.is_dir() else []
+        if not files:
+            raise UserError(f"{self.path}: no files of tweets ({', '.join('*' + e for e in lines.ENDINGS)}) there")
+        return files
+
+    def _scan(self, file: Path, met: Sightings, audit: Audit) -> list[tuple]:
+        """Take in all tweets of a file; returns its retweets as `(user, tweet, time)`."""
+        name, retweets = str(file.relative_to(self.image_root)), []
+        for row, value in lines.read_values(file, name, audit):
+            found = parse(value)
+            audit.read += len(found.sightings) + len(found.notices) + len(found.damages)
+            for reason in found.notices:
+                audit.filter(reason, name, [row])
+            for reason in found.damages:
+                audit.drop(reason, name, [row])
+            for sighting in found.sightings:
+                if sighting.photo is None and sighting.post_id not in met.posts:
+                    audit.filter("no photo", name, [row])
+                elif again := met.add(sighting, name, row):
+                    audit.filter("seen again; the newest sighting counts", again[0], [again[1]])
+            retweets += [r for r in found.retweets if r[1] in met.posts or not found.sightings]
+        return retweets
+
+    def _raw(self, posts: list[Post], retweets: list[tuple], audit: Audit, targets: Collection[str]) -> Raw:
+        seen = [post.sighting for post in posts]
+        columns = {name: [getattr(s, name) for s in seen] for name in _COLUMNS}
+        columns["collected_at"] = [s.seen_at for s in seen]
+        columns["image"] = self._images([s.photo for s in seen])
+        if any(s.user_photos is not None for s in seen):
+            columns["user_photos"] = [s.user_photos for s in seen]
+        columns |= {n: [getattr(s, n) for s in seen] for n in COUNTS if n in ("retweets", "likes", *targets)}
+        audit.left_out = [name for name in COUNTS if name not in columns]
+        files, rows = np.array([p.file for p in posts], dtype=object), np.array([p.row for p in posts], dtype=np.int64)
+        links = [(user, post_id, "retweet", at) for user, post_id, at in retweets]
+        raw = Raw(
+            pd.DataFrame(columns, dtype=object),
+            self.path.name or str(self.path),
+            rows,
+            audit,
+            interactions=pd.DataFrame(links, columns=list(INTERACTIONS), dtype=object),
+            files=files,
+        )
+        self._tag(raw, posts)
+        return raw
+
+    def _images(self, photos: Iterable[str | None]) -> list[str | None]:
+        """Path in the dataset of each photo's file, None where there is none; keys are `3_<media id>`."""
+        folder = self.image_root / "images"
+        names = sorted((f.name for f in folder.iterdir()), reverse=True) if folder.is_dir() else []
+        known = {name.split(".")[0]: f"images/{name}" for name in names}
+        pairs = (
+            ("", "") if p is None else (p, p.removeprefix("3_") if p.startswith("3_") else f"3_{p}") for p in photos
+        )
+        return [known.get(one) or known.get(other) for one, other in pairs]
+
+    def _tag(self, raw: Raw, posts: list[Post]) -> None:
+        for column, reason in (
+            ("user_id", "user: not there"),
+            ("collected_at", "collected_at: no time of collection"),
+            ("image", "image: no file of that name in images/"),
+        ):
+            raw.tag(reason, raw.posts[column].isna().to_numpy(dtype=bool), column)
+        for count in (c for c in COUNTS if c in raw.posts):
+            mask = np.array([count in post.shrank for post in posts], dtype=bool)
+            raw.tag(f"{count}: fewer than at an earlier sighting", mask, count)
+
+    def _filter(self, raw: Raw) -> Raw:
+        """Apply the filters one after the other."""
+        count = {c: KINDS["count"](raw.posts[c].tolist())[0] for c in ("retweets", "likes", "followers")}
+        posted, collected = (KINDS["time"](raw.posts[c].tolist())[0] for c in ("posted_at", "collected_at"))
+        days = ((collected - posted).dt.total_seconds() / SECONDS_PER_DAY).to_numpy(dtype=np.float64, na_value=np.nan)
+        keep = np.ones(len(raw.posts), dtype=bool)
+        for name, limit, value, good in (
+            ("minimum_retweets", self.minimum_retweets, count["retweets"], np.greater),
+            ("minimum_days", self.minimum_days, days, np.greater_equal),
+            ("maximum_retweets", self.maximum_retweets, count["retweets"], np.less_equal),
+            ("maximum_likes", self.maximum_likes, count["likes"], np.less_equal),
+            ("maximum_followers", self.maximum_followers, count["followers"], np.less_equal),
+        ):
+            if limit is None:
+                continue
+            unknown, passed = np.isnan(value), good(value, limit)
+            if name.startswith("minimum"):
+                raw.filter(f"{name}: not known", keep & unknown)
+            else:
+                passed |= unknown
+            raw.filter(f"{name} {limit:g}", keep & ~passed & ~unknown)
+            keep &= passed
+        return raw.take(keep)

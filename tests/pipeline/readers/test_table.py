@@ -1,0 +1,87 @@
+import pandas as pd
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.readers.table import Table
+
+
+@pytest.mark.parametrize("file", ["posts.csv", "posts.tsv", "posts.jsonl", "posts.parquet"])
+def test_every_format_holds_the_same_posts(posts_folder, make_posts, file):
+    folder = posts_folder(n=8, images=False, file=file)
+    raw = Table(path=str(folder)).read(["likes"])
+    assert raw.file == file
+    assert raw.posts["post_id"].tolist() == make_posts(8)["post_id"].tolist()
+    assert [float(x) for x in raw.posts["likes"]] == make_posts(8)["likes"].tolist()
+    assert raw.audit.read == 8
+
+
+def test_a_path_may_be_the_table_itself(posts_folder):
+    folder = posts_folder(n=4, images=False)
+    reader = Table(path=str(folder / "posts.csv"))
+    assert len(reader.read(["likes"]).posts) == 4
+    assert reader.image_root == Table(path=str(folder)).image_root == folder
+
+
+def test_columns_are_mapped_kept_and_left_out(tmp_path):
+    (tmp_path / "posts.csv").write_text("id,Likes so far,words,n_hashtags,secret,text\na,1,hello,2,x,other\n")
+    columns = {"post_id": "id", "likes": "Likes so far", "text": "words"}
+    raw = Table(path=str(tmp_path), columns=columns, extra_columns=["n_hashtags"]).read(["likes"])
+    assert raw.posts.to_dict("records") == [{"post_id": "a", "likes": "1", "text": "hello", "n_hashtags": "2"}]
+    assert raw.audit.left_out == ["secret", "text"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"columns": {"likes": "Likes"}}, r"columns\.likes: .*posts\.csv has no column 'Likes'; it has post_id"),
+        ({"columns": {"lines": "likes"}}, r"columns\.lines: no such column"),
+        ({"extra_columns": ["n_tags"]}, r"extra_columns: .*no column 'n_tags'"),
+        ({"file": "other.csv"}, r"other\.csv: no such file"),
+    ],
+)
+def test_a_column_or_file_that_is_not_there_is_named(posts_folder, options, message):
+    with pytest.raises(UserError, match=message):
+        Table(path=str(posts_folder(n=4, images=False)), **options).read(["likes"])
+
+
+def test_two_tables_of_posts_need_a_choice(posts_folder):
+    posts_folder(n=4, images=False)
+    folder = posts_folder(n=5, images=False, file="posts.jsonl")
+    with pytest.raises(UserError, match=r"posts\.csv, posts\.jsonl; name it with dataset\.file"):
+        Table(path=str(folder)).read(["likes"])
+    assert len(Table(path=str(folder), file="posts.jsonl").read(["likes"]).posts) == 5
+
+
+def test_a_folder_without_posts_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"found no posts\."):
+        Table(path=str(tmp_path)).read(["likes"])
+
+
+def test_drafts_need_neither_targets_nor_all_mapped_columns(tmp_path):
+    (tmp_path / "drafts.csv").write_text("words\nhello\n")
+    reader = Table(path=str(tmp_path / "drafts.csv"), columns={"text": "words", "likes": "n"}, extra_columns=["x"])
+    assert reader.read(None).posts.to_dict("records") == [{"text": "hello"}]
+
+
+def test_follows_and_interactions_lie_beside(posts_folder):
+    folder = posts_folder(n=4, images=False)
+    (folder / "follows.csv").write_text("follower_id,followee_id\nu0,u1\n")
+    (folder / "interactions.tsv").write_text("user_id\tpost_id\tkind\tat\nu0\tp0001\tretweet\t2021-01-03\n")
+    raw = Table(path=str(folder)).read(["likes"])
+    assert raw.follows.to_dict("records") == [{"follower_id": "u0", "followee_id": "u1"}]
+    assert raw.interactions["kind"].tolist() == ["retweet"]
+
+
+def test_follows_without_ids_are_named(posts_folder):
+    folder = posts_folder(n=4, images=False)
+    (folder / "follows.csv").write_text("a,b\nu0,u1\n")
+    with pytest.raises(UserError, match=r"follows\.csv: no column 'follower_id'"):
+        Table(path=str(folder)).read(["likes"])
+
+
+def test_types_of_a_parquet_file_survive(tmp_path):
+    frame = pd.DataFrame({"post_id": [1, 2], "comments": [["a"], []], "likes": [1.5, None]})
+    frame.to_parquet(tmp_path / "posts.parquet")
+    raw = Table(path=str(tmp_path)).read(["likes"])
+    assert raw.posts["comments"].tolist() == [["a"], []]
+    assert raw.posts["post_id"].tolist() == [1, 2]

@@ -1,0 +1,271 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline import posts, store
+from pipeline.clean import MAX_CHARACTERS
+from pipeline.errors import UserError
+from pipeline.readers.base import CANONICAL
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+def run(tmp_path, project):
+    """Write posts.csv and run the stage on it; gives posts, audit and paths."""
+
+    def run(content, name="posts.csv", **dataset):
+        (tmp_path / "raw").mkdir(exist_ok=True)
+        data = content if isinstance(content, bytes) else content.encode()
+        (tmp_path / "raw" / name).write_bytes(data)
+        paths = project(dataset={"max_dropped": 0.9, **dataset})
+        posts.main(paths)
+        return store.read_frame(paths.posts), store.read_json(paths.audit), paths
+
+    return run
+
+
+def test_a_clean_folder_comes_out_as_it_went_in(posts_folder, project, make_posts):
+    posts_folder(n=20, images=False)
+    paths = project()
+    posts.main(paths)
+    frame, audit = store.read_frame(paths.posts), store.read_json(paths.audit)
+    expected = make_posts(20).drop(columns=["brightness", "image"])
+    pd.testing.assert_frame_equal(frame[expected.columns], expected, check_dtype=False)
+    assert audit["read"] == audit["kept"] == 20
+    assert audit["dropped"] == audit["tagged"] == {}
+    assert len(store.read_frame(paths.interactions)) == len(store.read_frame(paths.follows)) == 0
+    assert store.columns_of(paths.interactions) == ["user_id", "post_id", "kind", "at"]
+
+
+def test_kinds_have_their_types_even_where_all_is_missing(run):
+    header = ",".join(CANONICAL) + ",likes"
+    frame, _, paths = run(header + "\np" + "," * (len(CANONICAL) - 1) + ",3\n")
+    types = {c: str(t) for c, t in zip(store.columns_of(paths.posts), frame.dtypes, strict=True)}
+    assert types["posted_at"] == "datetime64[us, UTC]"
+    assert types["is_pro"] == types["followers"] == types["latitude"] == "float64"
+    assert frame["text"].isna().all()
+
+
+def test_a_row_without_an_id_of_its_own_is_dropped(run):
+    frame, audit, _ = run("post_id,likes\na,1\n,2\na,3\nb,4\n")
+    assert frame["post_id"].tolist() == ["a", "b"]
+    assert frame["likes"].tolist() == [1, 4]
+    assert audit["dropped"] == {"post_id: missing": 1, "post_id: duplicate": 1}
+    assert audit["examples"]["post_id: duplicate"] == [{"file": "posts.csv", "row": 4, "column": "post_id"}]
+
+
+@pytest.mark.parametrize(
+    ("value", "tag"),
+    [("NaN", "missing"), ("", "missing"), ("-3", "negative"), ("many", "no number"), ("inf", "not finite")],
+)
+def test_a_row_without_a_usable_target_is_dropped_and_says_why(run, value, tag):
+    frame, audit, _ = run(f"post_id,likes\na,1\nb,{value}\n")
+    assert frame["post_id"].tolist() == ["a"]
+    assert audit["dropped"] == {"no usable target": 1}
+    assert audit["tagged"] == {f"likes: {tag}": 1}
+    assert audit["examples"][f"likes: {tag}"] == [{"file": "posts.csv", "row": 3, "column": "likes"}]
+
+
+def test_one_usable_target_of_two_keeps_the_row(run):
+    frame, audit, _ = run(
+        "post_id,likes,views\na,-1,5\nb,2,x\nc,x,x\n", targets={"likes": "log2p1", "views": "identity"}
+    )
+    assert frame["post_id"].tolist() == ["a", "b"]
+    assert np.isnan(frame["likes"][0])
+    assert audit["dropped"] == {"no usable target": 1}
+
+
+def test_a_negative_score_is_a_score(run):
+    frame, audit, _ = run("post_id,score\na,-1.5\n", targets={"score": "identity"})
+    assert frame["score"].tolist() == [-1.5]
+    assert audit["tagged"] == {}
+
+
+def test_bad_times_are_emptied_and_their_rows_kept(run):
+    rows = [
+        "a,1,2021-01-01T00:00:00Z,2021-02-01T00:00:00Z",
+        "b,1,soon,2021-02-01T00:00:00Z",
+        "c,1,2021-03-01T00:00:00Z,2021-02-01T00:00:00Z",
+        "d,1,2999-01-01T00:00:00Z,",
+        "e,1,1969-01-01T00:00:00Z,",
+        "f,1,2021-01-01T01:00:00,2021-02-01T00:00:00Z",
+        "g,1,2021-01-01T01:00:00+05:00,2021-02-01T00:00:00Z",
+    ]
+    frame, audit, _ = run("post_id,likes,posted_at,collected_at\n" + "\n".join(rows))
+    assert frame["post_id"].tolist() == list("abcdefg")
+    assert frame["posted_at"].isna().tolist() == [False, True, True, True, True, False, False]
+    assert frame["posted_at"][6].isoformat() == "2020-12-31T20:00:00+00:00"
+    assert audit["tagged"] == {
+        "posted_at: no time (expected ISO 8601 or seconds since 1970)": 1,
+        "posted_at: no zone, read as UTC": 1,
+        "posted_at: before 1970": 1,
+        "posted_at: in the future": 1,
+        "posted_at: after collected_at": 1,
+    }
+
+
+def test_a_target_per_day_needs_time_between_posting_and_collection(run):
+    rows = "a,1,2021-01-01,2021-01-08\nb,1,,2021-01-08\nc,1,2021-01-08,2021-01-08\n"
+    frame, audit, _ = run("post_id,likes,posted_at,collected_at\n" + rows, targets={"likes": "log2_per_day_plus_one"})
+    assert frame["post_id"].tolist() == ["a"]
+    assert audit["dropped"] == {"no usable target": 2}
+    with pytest.raises(UserError, match="no column 'collected_at'"):
+        run("post_id,likes,posted_at\na,1,2021-01-01\n", targets={"likes": "log2_per_day"})
+
+
+def test_texts_of_all_kinds_pass(run):
+    texts = ["", "😍👩‍👩‍👧", "مرحبا", "x" * 1_000_000, "two\nlines"]
+    frame, audit, _ = run("post_id,likes,text\n" + "".join(f'p{i},1,"{t}"\n' for i, t in enumerate(texts)))
+    assert len(frame) == 5
+    assert frame["text"].isna().tolist() == [True, False, False, False, False]
+    assert frame["text"].tolist()[1:3] == texts[1:3]
+    assert len(frame["text"][3]) == MAX_CHARACTERS
+    assert audit["tagged"] == {f"text: cut at {MAX_CHARACTERS} characters": 1}
+
+
+def test_a_constant_target_and_one_user_pass(run):
+    frame, _, _ = run("post_id,user_id,likes\n" + "".join(f"p{i},u,5\n" for i in range(9)))
+    assert frame["likes"].tolist() == [5.0] * 9
+
+
+def test_every_row_is_accounted_for(run):
+    _, audit, _ = run('post_id,likes\na,1\na,2\n,3\nb,x\nc\nd,4\ne,"5')
+    assert audit["read"] == audit["kept"] + sum(audit["dropped"].values()) == 7
+    assert audit["kept"] == 2
+
+
+def test_too_many_dropped_rows_stop_the_stage_and_name_the_reasons(run, tmp_path):
+    content = "post_id,likes\n" + "".join(f"p{i},1\n" for i in range(8)) + "p0,1\nq,x\nr,x\n"
+    assert len(run(content, max_dropped=0.3)[0]) == 8
+    for path in (tmp_path / "data").iterdir():
+        path.unlink()
+    with pytest.raises(UserError, match=r"3 of 11 rows dropped.*0\.2.*no usable target \(2, first: posts\.csv, row 11"):
+        run(content, max_dropped=0.2)
+    assert not list((tmp_path / "data").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("post_id,likes\n", "no rows"),
+        ("", "no rows"),
+        ("post_id,likes\na,x\n", "none is left"),
+        ("id,likes\na,1\n", r"no column 'post_id' \(found: likes, id\)"),
+        ("post_id,stars\na,1\n", "no column 'likes'"),
+    ],
+)
+def test_nothing_to_work_with_is_one_clear_line(run, content, message):
+    with pytest.raises(UserError, match=message):
+        run(content, max_dropped=1.0)
+
+
+def test_links_keep_whole_rows_about_posts_that_stay(run, tmp_path):
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw/interactions.csv").write_text(
+        "user_id,post_id,kind,at\nu,a,like,2021-01-01\nu,a,like,2021-01-01\nu,gone,like,2021-01-01\n,a,like,\n"
+    )
+    (tmp_path / "raw/follows.csv").write_text("follower_id,followee_id\nu,v\nu,\n")
+    _, audit, paths = run("post_id,likes\na,1\n")
+    assert store.read_frame(paths.interactions)["user_id"].tolist() == ["u"]
+    assert str(store.read_frame(paths.interactions)["at"].dtype) == "datetime64[us, UTC]"
+    assert audit["interactions"] == {"read": 4, "kept": 1}
+    assert audit["follows"] == {"read": 2, "kept": 1}
+
+
+def test_permuted_rows_give_permuted_posts(run):
+    rows = [f"p{i},{i},u{i % 3},2021-01-0{i + 1}T00:00:00Z" for i in range(9)]
+    header = "post_id,likes,user_id,posted_at\n"
+    one, _, _ = run(header + "\n".join(rows))
+    other, _, _ = run(header + "\n".join(reversed(rows)))
+    pd.testing.assert_frame_equal(other.iloc[::-1].reset_index(drop=True), one)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"colums": {}}, r"dataset\.colums: nothing reads this key; did you mean 'columns'"),
+        ({"max_droped": 0.1}, "did you mean 'max_dropped'"),
+        ({"prefix": "train"}, r"dataset\.prefix: nothing reads this key"),
+        ({"reader": "tabel"}, "no reader 'tabel'"),
+        ({"reader": None}, "no reader 'None'"),
+        ({"targets": {"likes": "log"}}, "no transform 'log'; known: identity, log2p1"),
+        ({"targets": {}}, "name at least one column"),
+        ({"targets": {"text": "identity"}}, "holds no numbers"),
+        ({"targets": ["likes"]}, r"dataset\.targets: \['likes'\] is not dict"),
+        ({"max_dropped": 1.5}, r"dataset\.max_dropped: 1\.5"),
+        ({"missing": "ignore"}, r"dataset\.missing"),
+        ({"columns": {"text": 3}}, r"dataset\.columns"),
+    ],
+)
+def test_a_wrong_key_or_value_is_named(make_params, change, message):
+    with pytest.raises(UserError, match=message):
+        posts.bind_dataset({**make_params()["dataset"], **change})
+
+
+def test_a_missing_key_is_named(make_params):
+    section = make_params()["dataset"]
+    del section["targets"]
+    with pytest.raises(UserError, match=r"dataset\.targets: missing"):
+        posts.bind_dataset(section)
+
+
+def test_drafts_go_through_the_same_cleaning(posts_folder, make_params, tmp_path):
+    folder = posts_folder(n=4, images=False)
+    drafts = tmp_path / "mine" / "drafts.csv"
+    drafts.parent.mkdir()
+    drafts.write_text("words,followers,image,posted_at\nhello 😍,12,a.jpg,2999-01-01\n,many,b.jpg,\n")
+    section = {**make_params()["dataset"], "path": str(folder), "columns": {"text": "words"}}
+    frame, image_root, audit = posts.read_drafts(section, drafts)
+    assert image_root == drafts.parent
+    assert frame["post_id"].tolist() == ["2", "3"]
+    assert frame["text"].tolist()[0] == "hello 😍"
+    assert frame["posted_at"][0].year == 2999  # a draft may plan its hour
+    assert audit.tagged == {"followers: no number": 1}
+    assert "likes" not in frame
+
+
+def test_drafts_and_published_posts_have_the_same_types(posts_folder, make_params, project):
+    folder = posts_folder(n=6, images=False, drop=["likes"])
+    drafts, _, _ = posts.read_drafts(make_params()["dataset"], folder / "posts.csv")
+    posts_folder(n=6, images=False)
+    paths = project()
+    posts.main(paths)
+    published = store.read_frame(paths.posts).drop(columns="likes")
+    pd.testing.assert_frame_equal(drafts, published)
+
+
+def test_drafts_without_rows_are_named(make_params, tmp_path):
+    (tmp_path / "drafts.csv").write_text("post_id,text\n")
+    with pytest.raises(UserError, match=r"drafts\.csv: no rows"):
+        posts.read_drafts(make_params()["dataset"], tmp_path / "drafts.csv")
+
+
+def test_the_command_ends_in_one_line_and_a_status(tmp_path, project):
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw/posts.csv").write_bytes(b"post_id,likes\n\xff\xfe,many\n")
+    project()
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.posts"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("error: posts.csv: 1 of 1 rows dropped")
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_audit_is_plain_json(run):
+    _, _, paths = run("post_id,likes,other\na,1,x\n")
+    audit = json.loads(paths.audit.read_text())
+    assert audit["left_out"] == ["other"]
+    assert audit["columns"] == {"post_id": 1, "likes": 1}
