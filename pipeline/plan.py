@@ -64,7 +64,7 @@ def check_sections(p: dict[str, Any]) -> None:
     params.bind("split", split.assign, p["split"], posts=None, seed=p["seed"])
     params.bind("images", images.Packing, p["images"])
     params.bind("compute", Compute, p["compute"])
-    params.bind("evaluate", evaluate.Scoring, p["evaluate"])
+    evaluate.Scoring(**params.bind("evaluate", evaluate.Scoring, p["evaluate"]))
     for section in ("features", "systems"):
         if not isinstance(p[section], dict) or not p[section]:
             raise UserError(f"{section}: expected at least one entry")

@@ -84,6 +84,8 @@ def image_measures(paths: Paths) -> Figure | None:
     if not file.exists() or not index.exists():
         return None
     feature = store.read_feature(file)
+    if not feature.names:  # left out
+        return None
     values = pd.DataFrame(feature.values, index=feature.post_id, columns=feature.names)[feature.valid]
     image_id = store.read_frame(index, ["post_id", "image_id"]).set_index("post_id")["image_id"]
     distinct = values.loc[~image_id.reindex(values.index).duplicated()].sort_values(feature.names[0], kind="stable")

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from pipeline import charts, evaluate, images, pixels, store
+from pipeline import charts, evaluate, images, pixels, plots, store
 from pipeline.compute import Compute
 
 NAMES = ["clarity_contrast", "hue_count", "brightness_contrast"]
@@ -92,7 +92,18 @@ def test_posts_without_pictures_have_no_picture(trained, tmp_path):
     shape = {"shape": (3,), "dtype": "float32", "names": NAMES, "metadata": {}}
     with store.FeatureWriter(paths.feature("image_stats"), **shape) as writer:
         writer.append(["a", "b"], np.full((2, 3), np.nan), np.zeros(2, bool))
-    assert "image_stats.png" not in drawn(paths)
+    assert plots.image_measures(paths) is None
+
+
+def test_measures_that_were_left_out_have_no_picture(trained, tmp_path):
+    paths = trained()
+    images.pack(
+        pd.DataFrame({"post_id": ["a"]}), tmp_path, paths.images, pixels.Packing(max_side=32), Compute(workers=1)
+    )
+    nothing = {"shape": (0,), "dtype": "float32", "names": [], "metadata": {}}
+    with store.FeatureWriter(paths.feature("image_stats"), **nothing) as writer:
+        writer.append(["a"], np.empty((1, 0)), np.zeros(1, bool))
+    assert plots.image_measures(paths) is None
 
 
 def test_points_are_the_best_systems(trained, predicted):
