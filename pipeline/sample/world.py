@@ -175,21 +175,25 @@ def _interactions(
     rng: np.random.Generator,
 ) -> pd.DataFrame:
     """Retweets and likes by followers inside the network, never more than the post has."""
-    names, rows = people["user_id"].to_numpy(), []
-    category = look["concept"].to_numpy() // (len(words.CONCEPTS) // len(words.TREE))
+    names, ids = people["user_id"].to_numpy(dtype=object), posts["post_id"].to_numpy(dtype=object)
+    favourite, loved = people["favourite"].to_numpy(), people["loved_prop"].to_numpy()
+    category, prop = look["concept"].to_numpy() // (len(words.CONCEPTS) // len(words.TREE)), look["prop"].to_numpy()
+    posted, rows = moments["posted"].to_numpy(), []
+    counts = {"retweet": posts["retweets"].to_numpy(), "like": posts["likes"].to_numpy()}
     for i, author in enumerate(moments["user"]):
         audience = follows[0][follows[1] == author]
-        if not len(audience):
-            continue
-        taste = 1.5 * (people["favourite"].to_numpy()[audience] == category[i])
-        taste = taste + 1.5 * (people["loved_prop"].to_numpy()[audience] == look["prop"][i])
-        for kind, column in (("retweet", "retweets"), ("like", "likes")):
-            number = rng.binomial(min(posts[column][i], len(audience)), _SHARE_OF_AUDIENCE[kind])
-            # Gumbel noise and the largest: a draw without replacement, by exp(taste).
-            chosen = audience[np.argsort(-(taste + rng.gumbel(size=len(audience))), kind="stable")[:number]]
-            delay = np.minimum(rng.exponential(12 * 3600, number), 6 * 86_400).astype(np.int64)
-            at = moments["posted"].to_numpy()[i] + delay.astype("timedelta64[s]")
-            rows += [(names[u], posts["post_id"][i], kind, t) for u, t in zip(chosen, at, strict=True)]
+        taste = 1.5 * (favourite[audience] == category[i]) + 1.5 * (loved[audience] == prop[i])
+        for kind, share in _SHARE_OF_AUDIENCE.items():
+            number = rng.binomial(min(counts[kind][i], len(audience)), share)
+            chosen, delay = _react(taste, number, rng)
+            rows += [(names[audience[c]], ids[i], kind, posted[i] + d) for c, d in zip(chosen, delay, strict=True)]
     frame = pd.DataFrame(rows, columns=["user_id", "post_id", "kind", "at"])
     frame = frame.sort_values(["at", "post_id", "user_id", "kind"], ignore_index=True)
     return frame.assign(at=_iso(frame["at"].astype("datetime64[s]")))
+
+
+def _react(taste: np.ndarray, number: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Who of the audience reacts and how long after, at most six days; by exp(taste), without replacement."""
+    chosen = np.argsort(-(taste + rng.gumbel(size=len(taste))), kind="stable")[:number]  # the Gumbel trick
+    seconds = np.minimum(rng.exponential(12 * 3600, number), 6 * 86_400)
+    return chosen, seconds.astype("timedelta64[s]")

@@ -1,0 +1,189 @@
+import pytest
+
+from pipeline import posts, store
+from pipeline.errors import UserError
+from pipeline.readers.smpd import Smpd
+
+SMPD = {"reader": "smpd", "targets": {"score": "identity"}, "max_dropped": 0.5}
+
+
+@pytest.fixture
+def run(smpd_folder, project):
+    """Write SMPD's files, run the stage; gives posts and audit."""
+
+    def run(tables=None, **dataset):
+        smpd_folder(n=12, users=3, images=False, tables=tables)
+        paths = project(dataset={**SMPD, **dataset})
+        posts.main(paths)
+        return store.read_frame(paths.posts), store.read_json(paths.audit)
+
+    return run
+
+
+def as_records(table):
+    return [dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)]
+
+
+def as_lists(records):
+    return {name: [record[name] for record in records] for name in records[0]}
+
+
+def test_all_files_come_together(run, make_posts):
+    frame, audit = run()
+    made = make_posts(12, users=3)
+    assert frame["post_id"].tolist()[:4] == ["0@N00/100", "1@N01/100", "2@N02/100", "0@N00/101"]
+    assert frame["user_id"].nunique() == 3
+    assert frame["image"][0] == "train/0@N00/100.jpg"
+    assert frame["posted_at"].tolist() == made["posted_at"].dt.floor("s").tolist()
+    for column in ("title", "tags", "category", "subcategory", "concept", "user_photos", "is_pro"):
+        assert frame[column].tolist() == made[column].tolist()
+    assert frame["timezone_offset"].tolist() == [1.0] * 12
+    assert frame["first_photo_at"][0].isoformat() == "2005-01-01T00:00:00+00:00"
+    assert frame["score"].between(1, 17).all()
+    assert audit["dropped"] == audit["tagged"] == {}
+
+
+def test_every_column_of_the_files_is_taken(run):
+    frame, audit = run()
+    assert audit["left_out"] == []
+    assert {"media_type", "media_status", "is_public", "latitude", "longitude", "geo_accuracy", "timezone"} <= set(
+        frame
+    )
+
+
+def test_lists_of_records_and_parallel_lists_are_the_same(run, make_smpd_tables):
+    expected, _ = run()
+    tables = make_smpd_tables(12, 3)
+    for name, table in tables.items():
+        if name.endswith(".json"):
+            tables[name] = as_records(table) if isinstance(table, dict) else as_lists(table)
+    assert run(tables)[0].equals(expected)
+
+
+def test_rows_in_another_order_are_joined_by_key(run, make_smpd_tables):
+    expected, _ = run()
+    tables = make_smpd_tables(12, 3)
+    for name in ("train_text.json", "train_category.json"):
+        tables[name].reverse()
+    tables["train_user_data.json"] = {k: v[::-1] for k, v in tables["train_user_data.json"].items()}
+    assert run(tables)[0].equals(expected)
+
+
+def test_numbers_for_ids_are_the_same_ids(run, make_smpd_tables):
+    expected, _ = run()
+    tables = make_smpd_tables(12, 3)
+    tables["train_text.json"] = [{**record, "Pid": int(record["Pid"])} for record in tables["train_text.json"]]
+    assert run(tables)[0].equals(expected)
+
+
+def test_a_row_a_user_is_joined_by_user(run, make_smpd_tables):
+    expected, _ = run()
+    tables = make_smpd_tables(12, 3)
+    user = {k: v[:3] for k, v in tables["train_user_data.json"].items() if k != "Pid"}
+    frame, _ = run({**tables, "train_user_data.json": user})
+    assert frame["user_photos"].equals(expected["user_photos"])
+
+
+def test_a_json_file_that_lacks_posts_leaves_their_values_empty(run, make_smpd_tables):
+    tables = make_smpd_tables(12, 3)
+    tables["train_text.json"] = tables["train_text.json"][:9]
+    frame, audit = run(tables)
+    assert len(frame) == 12
+    assert frame["title"].isna().tolist() == [False] * 9 + [True] * 3
+    assert audit["tagged"] == {"train_text.json: no row for this post": 3}
+    assert audit["examples"]["train_text.json: no row for this post"][0]["row"] == 10
+
+
+def test_posts_in_a_json_file_alone_are_counted(run, make_smpd_tables):
+    tables = make_smpd_tables(12, 3)
+    tables["train_img_filepath.txt"] = tables["train_img_filepath.txt"][:10]
+    tables["train_label.txt"] = tables["train_label.txt"][:10]
+    tables["train_category.json"].append(tables["train_category.json"][0])
+    frame, audit = run(tables)
+    assert len(frame) == 10
+    assert audit["tagged"]["train_text.json: a post without image path and label, left out"] == 2
+    assert audit["tagged"]["train_category.json: a second row for a post, left out"] == 1
+
+
+@pytest.mark.parametrize("name", ["train_label.txt", "train_img_filepath.txt"])
+def test_labels_and_paths_of_different_lengths_are_named(run, make_smpd_tables, name):
+    tables = make_smpd_tables(12, 3)
+    tables[name] = tables[name][:-2]
+    with pytest.raises(UserError, match=r"train_label\.txt: 1[02] lines, but train_img_filepath\.txt has 1[02]"):
+        run(tables)
+
+
+def test_a_path_without_ids_is_named(run, make_smpd_tables):
+    tables = make_smpd_tables(12, 3)
+    tables["train_img_filepath.txt"][4] = "nonsense"
+    with pytest.raises(UserError, match=r"train_img_filepath\.txt, row 5: 'nonsense'"):
+        run(tables)
+
+
+def test_a_path_that_stands_twice_is_a_duplicate_post(run, make_smpd_tables):
+    tables = make_smpd_tables(12, 3)
+    tables["train_img_filepath.txt"][4] = tables["train_img_filepath.txt"][0]
+    frame, audit = run(tables)
+    assert len(frame) == 11
+    assert audit["dropped"] == {"post_id: duplicate": 1}
+
+
+def test_a_truncated_json_file_is_named_with_its_place(run, smpd_folder, tmp_path, make_smpd_tables):
+    smpd_folder(n=12, users=3, images=False)
+    file = tmp_path / "raw/train_text.json"
+    file.write_text(file.read_text()[:-30])
+    with pytest.raises(UserError, match=r"train_text\.json, row 1, column \d+: no valid JSON"):
+        Smpd(path=str(tmp_path / "raw")).read(["score"])
+
+
+def test_parallel_lists_of_different_lengths_are_named(run, make_smpd_tables):
+    tables = make_smpd_tables(12, 3)
+    tables["train_user_data.json"]["ispro"].pop()
+    with pytest.raises(UserError, match=r"train_user_data\.json: 'ispro' has 11 values and 'Pid' 12"):
+        run(tables)
+
+
+def test_files_of_another_release_are_named(run, make_smpd_tables):
+    tables = make_smpd_tables(12, 3)
+    tables["train_text.json"] = [{**r, "Uid": "x" + r["Uid"]} for r in tables["train_text.json"]]
+    with pytest.raises(UserError, match=r"train_text\.json: none of its \(Uid, Pid\)"):
+        run(tables)
+
+
+@pytest.mark.parametrize("name", ["train_label.txt", "train_img_filepath.txt"])
+def test_a_missing_file_is_named(run, make_smpd_tables, name):
+    tables = make_smpd_tables(12, 3)
+    del tables[name]
+    with pytest.raises((UserError, KeyError), match=name):
+        run(tables)
+
+
+def test_without_a_table_its_columns_are_missing_and_the_audit_says_so(run, make_smpd_tables):
+    tables = make_smpd_tables(12, 3)
+    del tables["train_additional_information.json"]
+    frame, audit = run(tables)
+    assert "is_public" not in frame
+    assert "is_public (train_additional_information.json is missing)" in audit["left_out"]
+
+
+def test_bad_labels_are_dropped_and_named(run, make_smpd_tables):
+    tables = make_smpd_tables(12, 3)
+    tables["train_label.txt"][2:4] = ["NaN", "high"]
+    frame, audit = run(tables)
+    assert len(frame) == 10
+    assert audit["dropped"] == {"no usable target": 2}
+
+
+def test_another_prefix_and_folder_of_images(smpd_folder, tmp_path):
+    folder = smpd_folder(n=6, users=2, images=False)
+    for file in list(folder.iterdir()):
+        file.rename(folder / file.name.replace("train_", "test_"))
+    reader = Smpd(path=str(folder), prefix="test", images="pictures")
+    assert len(reader.read(["score"]).posts) == 6
+    assert reader.image_root == folder / "pictures"
+
+
+def test_drafts_need_no_labels(smpd_folder):
+    folder = smpd_folder(n=6, users=2, images=False)
+    (folder / "train_label.txt").unlink()
+    assert "score" not in Smpd(path=str(folder)).read(None).posts
