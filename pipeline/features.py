@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 GROUP_BYTES = 32 * 2**20
 """Values a row group of a feature file holds at most; the memory of whoever streams it."""
 GROUP_ROWS = 32_768
-MAY_DIFFER = frozenset({"device", "libraries"})
+MAY_DIFFER = frozenset({"device", "precision", "libraries"})
 """Parts of a fingerprint that move values by rounding only: cached apart, but no other feature."""
 
 Chunk = tuple[np.ndarray, np.ndarray, np.ndarray]
