@@ -74,6 +74,8 @@ _SECONDS = 1e11
 
 def moment(value: Any) -> datetime | None:
     """UTC time of `Wed Oct 10 20:19:24 +0000 2018`, ISO 8601, or seconds or milliseconds since 1970."""
+    if isinstance(value, datetime):
+        return value
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     try:

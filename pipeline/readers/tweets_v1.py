@@ -16,7 +16,7 @@ def read(tweet: dict[str, Any], collected_at: datetime | None) -> Found:
     """What one tweet object holds; `collected_at` is the collector's time, which goes before all others."""
     found = Found()
     own = collected_at or moment(tweet.get("timestamp_ms"))
-    inner = own or moment(tweet.get("created_at"))
+    inner = own or moment(_time(tweet))
     chain = _chain(tweet, "retweeted_status")
     original = chain[-1]
     quoted = dig(original, "quoted_status") or dig(tweet, "quoted_status")

@@ -31,6 +31,12 @@ from pipeline.targets import SECONDS_PER_DAY
 
 _COLUMNS = ("post_id", "user_id", "posted_at", "text", "tags", "followers", "following")
 
+_ABSENT = {
+    "user_id": "user: not there",
+    "collected_at": "collected_at: no time of collection",
+    "image": "image: no file of that name in images/",
+}
+
 
 class Twitter(Reader):
     """Reads a folder of tweet objects, with the filters of the paper `picture-or-words` as options."""
@@ -68,8 +74,12 @@ class Twitter(Reader):
         audit, met, retweets = Audit(), Sightings(), []
         for file in self._files():
             retweets += self._scan(file, met, audit)
-        raw = self._raw(list(met.posts.values()), retweets, audit, targets or ())
-        return raw if targets is None else self._filter(raw)
+        posts = list(met.posts.values())
+        raw = self._raw(posts, retweets, audit, targets or ())
+        keep = self._keep(raw) if targets is not None else np.ones(len(posts), dtype=bool)
+        raw = raw.take(keep)
+        _tag(raw, [post for post, kept in zip(posts, keep, strict=True) if kept])
+        return raw
 
     def _files(self) -> list[Path]:
         if self.path.is_file():
@@ -108,7 +118,7 @@ class Twitter(Reader):
         audit.left_out = [name for name in COUNTS if name not in columns]
         files, rows = np.array([p.file for p in posts], dtype=object), np.array([p.row for p in posts], dtype=np.int64)
         links = [(user, post_id, "retweet", at) for user, post_id, at in retweets]
-        raw = Raw(
+        return Raw(
             pd.DataFrame(columns, dtype=object),
             self.path.name or str(self.path),
             rows,
@@ -116,8 +126,6 @@ class Twitter(Reader):
             interactions=pd.DataFrame(links, columns=list(INTERACTIONS), dtype=object),
             files=files,
         )
-        self._tag(raw, posts)
-        return raw
 
     def _images(self, photos: Iterable[str | None]) -> list[str | None]:
         """Path in the dataset of each photo's file, None where there is none; keys are `3_<media id>`."""
@@ -129,19 +137,8 @@ class Twitter(Reader):
         )
         return [known.get(one) or known.get(other) for one, other in pairs]
 
-    def _tag(self, raw: Raw, posts: list[Post]) -> None:
-        for column, reason in (
-            ("user_id", "user: not there"),
-            ("collected_at", "collected_at: no time of collection"),
-            ("image", "image: no file of that name in images/"),
-        ):
-            raw.tag(reason, raw.posts[column].isna().to_numpy(dtype=bool), column)
-        for count in (c for c in COUNTS if c in raw.posts):
-            mask = np.array([count in post.shrank for post in posts], dtype=bool)
-            raw.tag(f"{count}: fewer than at an earlier sighting", mask, count)
-
-    def _filter(self, raw: Raw) -> Raw:
-        """Apply the filters one after the other."""
+    def _keep(self, raw: Raw) -> np.ndarray:
+        """Which posts [n] pass the filters, applied one after the other."""
         count = {c: KINDS["count"](raw.posts[c].tolist())[0] for c in ("retweets", "likes", "followers")}
         posted, collected = (KINDS["time"](raw.posts[c].tolist())[0] for c in ("posted_at", "collected_at"))
         days = ((collected - posted).dt.total_seconds() / SECONDS_PER_DAY).to_numpy(dtype=np.float64, na_value=np.nan)
@@ -162,4 +159,12 @@ class Twitter(Reader):
                 passed |= unknown
             raw.filter(f"{name} {limit:g}", keep & ~passed & ~unknown)
             keep &= passed
-        return raw.take(keep)
+        return keep
+
+
+def _tag(raw: Raw, posts: list[Post]) -> None:
+    for column, reason in _ABSENT.items():
+        raw.tag(reason, raw.posts[column].isna().to_numpy(dtype=bool), column)
+    for count in (c for c in COUNTS if c in raw.posts):
+        mask = np.array([count in post.shrank for post in posts], dtype=bool)
+        raw.tag(f"{count}: fewer than at an earlier sighting", mask, count)
