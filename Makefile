@@ -3,7 +3,6 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 UV := $(BIN)/python -m uv
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
 .PHONY: help repro test lint format bench lock clean
 

@@ -97,6 +97,7 @@ def _pack_new(
     outcomes = {o: outcomes[o] for o in originals if o in outcomes}
     batches = make_batches([o for o in originals if o not in outcomes], packed, packing.shard_images)
     sizes = [len(batch.originals) for batch in batches]
+    log.info("images: %d files, %d of them new", len(originals), sum(sizes))
     for _, new in map_shards(
         compute, packs.pack_batch, batches, folder.absolute(), packing, title="images", sizes=sizes, unit="image"
     ):

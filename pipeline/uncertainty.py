@@ -6,7 +6,6 @@ Shapes: n posts, m sets of predictions (a system and a seed each), b resamples.
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy import stats
 
 from pipeline.metrics import Metric
 
@@ -44,6 +43,8 @@ def paired_t_test(a: np.ndarray, b: np.ndarray) -> float:
 
     One where both are the same throughout; NaN for fewer than two posts.
     """
+    from scipy import stats  # a second to import, and every stage imports this module
+
     difference = a - b
     n = len(difference)
     if n < 2:

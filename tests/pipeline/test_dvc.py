@@ -1,0 +1,165 @@
+"""DVC runs what changed and nothing else; every claim is read off a real `dvc repro` in a copy of the project."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.conftest import write_posts_folder
+
+ROOT = Path(__file__).parents[2]
+CODE = ("pipeline", "features", "models", "dvc.yaml", ".dvcignore")
+POSTS, NEW = 200, 2
+
+PARAMS = {
+    "seed": 0,
+    "dataset": {
+        "reader": "table",
+        "name": "tiny",
+        "path": "raw",
+        "targets": {"likes": "log2p1"},
+        "max_dropped": 0.0,
+        "missing": "fail",
+        "columns": {},
+    },
+    "split": {"method": "random", "ratios": [0.6, 0.2, 0.2]},
+    "images": {"max_side": 64},
+    "compute": {"scheduler": None, "workers": 1, "device": "cpu"},
+    "features": {"user_time": {}, "category": {}, "image_stats": {}},
+    "systems": {
+        "mean": {"model": "constant", "statistic": "mean"},
+        "words": {"model": "xgboost", "features": ["category"], "n_estimators": 5, "max_depth": 2},
+        "people": {"model": "xgboost", "features": ["user_time", "image_stats"], "n_estimators": 5, "max_depth": 2},
+    },
+    "evaluate": {"bootstrap": 50, "confidence": 0.95},
+}
+
+
+class Project:
+    """A copy of the project's code with its own small dataset and parameters."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        for name in CODE:
+            source = ROOT / name
+            ignore = shutil.ignore_patterns("__pycache__")
+            if source.is_dir():
+                shutil.copytree(source, root / name, ignore=ignore)
+            else:
+                shutil.copy(source, root / name)
+        flow = (root / "dvc.yaml").read_text()
+        (root / "dvc.yaml").write_text(flow.replace("--posts 1200 --users 80", "--posts 40 --users 10"))
+        self.set_params(PARAMS)
+        for command in (["git", "init", "--quiet"], [*self.dvc, "init", "--quiet"]):
+            subprocess.run(command, cwd=root, check=True, env=self.env)
+
+    dvc = (sys.executable, "-m", "dvc")
+    env = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
+
+    def set_params(self, params: dict) -> None:
+        with (self.root / "params.yaml").open("w") as file:
+            YAML().dump(params, file)
+
+    def keep_rows(self, n: int) -> None:
+        """Leave the first `n` posts of the table, all of which stand in all.csv."""
+        table, everything = self.root / "raw/posts.csv", self.root / "all.csv"
+        if not everything.exists():
+            shutil.copy(table, everything)
+        table.write_text("".join(everything.read_text().splitlines(keepends=True)[: n + 1]))
+
+    def run(self, *command: str) -> subprocess.CompletedProcess:
+        return subprocess.run([*self.dvc, *command], cwd=self.root, capture_output=True, text=True, env=self.env)
+
+    def repro(self) -> tuple[list[str], str]:
+        """Names of the stages that ran, and everything they said."""
+        result = self.run("repro")
+        assert result.returncode == 0, result.stdout + result.stderr
+        return re.findall(r"Running stage '(.*?)'", result.stdout), result.stdout + result.stderr
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    root = tmp_path_factory.mktemp("project")
+    write_posts_folder(root / "raw", n=POSTS + NEW)
+    made = Project(root)
+    made.keep_rows(POSTS)
+    made.first, _ = made.repro()
+    return made
+
+
+def changed(**sections) -> dict:
+    return {**json.loads(json.dumps(PARAMS)), **sections}
+
+
+def ran(stages: list[str], kind: str) -> set[str]:
+    return {stage.partition("@")[2] for stage in stages if stage.startswith(f"{kind}@")}
+
+
+def test_first_run_runs_everything(project):
+    assert ran(project.first, "train") == set(PARAMS["systems"])
+    assert ran(project.first, "feature") == set(PARAMS["features"])
+    assert {"posts", "images", "split", "inputs", "evaluate"} <= set(project.first)
+
+
+def test_second_run_runs_nothing(project):
+    assert project.repro()[0] == []
+    assert project.run("status").stdout.strip() == "Data and pipelines are up to date."
+
+
+def test_changed_system_trains_alone(project):
+    systems = {**PARAMS["systems"], "words": {**PARAMS["systems"]["words"], "max_depth": 3}}
+    project.set_params(changed(systems=systems))
+    stages, _ = project.repro()
+    assert ran(stages, "train") == {"words"}
+    assert ran(stages, "feature") == set()
+    assert not {"posts", "images", "split"} & set(stages)
+    project.set_params(PARAMS)
+    project.repro()
+
+
+def test_changed_feature_reaches_its_users_alone(project):
+    project.set_params(changed(features={**PARAMS["features"], "user_time": {"hour": True}}))
+    stages, _ = project.repro()
+    assert ran(stages, "feature") == {"user_time"}
+    assert ran(stages, "train") == {"people"}
+    project.set_params(PARAMS)
+    project.repro()
+
+
+def test_changed_code_of_a_system_trains_its_entries(project):
+    path = project.root / "models/constant.py"
+    before = path.read_text()
+    path.write_text(before + "\n# changed\n")
+    stages, _ = project.repro()
+    assert ran(stages, "train") == {"mean"}
+    path.write_text(before)
+    project.repro()
+
+
+def test_compute_changes_nothing(project):
+    project.set_params(changed(compute={"scheduler": None, "workers": 2, "device": "cpu"}))
+    assert project.repro()[0] == []
+    project.set_params(PARAMS)
+
+
+def test_one_percent_more_posts_extract_one_percent_more(project):
+    project.keep_rows(POSTS + NEW)
+    _, said = project.repro()
+    assert f"images: {POSTS + NEW} files, {NEW} of them new" in said
+    assert f"image_stats: {POSTS + NEW} images, {NEW} of them new" in said
+
+
+def test_unknown_key_is_one_line(project):
+    project.set_params(changed(features={**PARAMS["features"], "image_stats": {"sise": 3}}))
+    result = project.run("repro")
+    assert result.returncode != 0
+    assert "features.image_stats.sise: nothing reads this key" in result.stdout + result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+    project.set_params(PARAMS)
+    project.repro()
