@@ -57,6 +57,8 @@ def test_pictures_tell_more_than_users_categories_and_hours(tmp_path):
     frame = posts.clean(raw, TARGETS)
     images = [np.asarray(Image.open(tmp_path / "sample" / path), dtype=float) for path in frame["image"]]
     seen = np.array([[i.mean(), np.ptp(i, axis=2).mean()] for i in images])
+    for measure in seen.T:  # brightness, colourfulness
+        assert np.corrcoef(measure, frame["expected_log2p1_likes"])[0, 1] > 0.15
     known = pd.get_dummies(frame[["user_id", "category", "concept"]]).to_numpy(dtype=float)
     y, half = np.log2(frame["likes"].to_numpy() + 1), 200
 
