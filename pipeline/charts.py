@@ -107,9 +107,11 @@ def error_distribution(y: np.ndarray, predictions: Predictions, label: str) -> F
 
 def importance(shares: Mapping[str, Mapping[str, float]]) -> Figure:
     """The inputs with the largest share of the gain, a panel a system."""
-    figure = Figure(figsize=(10, 3.1 * -(-len(shares) // 2)))
-    panels = figure.subplots(-(-len(shares) // 2), 2, squeeze=False).ravel()
-    for panel, (name, inputs) in zip(panels, shares.items(), strict=False):
+    shown = dict(list(shares.items())[:PANELS])
+    lines = -(-len(shown) // 2)
+    figure = Figure(figsize=(10, 3.1 * lines))
+    panels = figure.subplots(lines, 2, squeeze=False).ravel()
+    for panel, (name, inputs) in zip(panels, shown.items(), strict=False):
         ranked = sorted(inputs.items(), key=lambda item: (-item[1], item[0]))
         rest = sum(share for _, share in ranked[BARS:])
         bars = [*ranked[:BARS], *([(f"{len(ranked) - BARS} others", rest)] if ranked[BARS:] else [])]
@@ -117,9 +119,9 @@ def importance(shares: Mapping[str, Mapping[str, float]]) -> Figure:
         panel.set_yticks(range(len(bars)), [_short(input_name) for input_name, _ in bars])
         panel.invert_yaxis()
         panel.set_title(_short(name))
-    for panel in panels[len(shares) :]:
+    for panel in panels[len(shown) :]:
         panel.set_axis_off()
-    figure.supxlabel("share of the gain, %")
+    figure.supxlabel("share of the gain, %" + _left_out(len(shown), len(shares)))
     return figure
 
 

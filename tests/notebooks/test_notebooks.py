@@ -1,0 +1,100 @@
+"""Each notebook runs on a tiny project that the stages themselves made, and is kept without outputs."""
+
+import json
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from pipeline import evaluate, features, images, inputs, params, plan, posts, split, train
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def run_stages(paths):
+    for stage in (posts, plan, images, split):
+        stage.main(paths)
+    p = params.load(paths.params)
+    for name in p["features"]:
+        features.run(paths, p, name)
+    inputs.main(paths)
+    for name in p["systems"]:
+        train.train(paths, p, name)
+    evaluate.main(paths)
+
+
+@pytest.fixture
+def tiny(project, posts_folder, monkeypatch):
+    """`tiny(images=..., drop=...)`: a project that ran, as large as it must be to have every section."""
+
+    def build(targets=None, split="chronological_shuffled", **options):
+        posts_folder(**options)
+        systems = {"mean": {"model": "constant"}, "user_mean": {}}
+        dataset = {"missing": "drop", "targets": targets or {"likes": "log2p1"}}
+        paths = project(
+            features={"user_time": {}, "image_stats": {}}, systems=systems, dataset=dataset, split={"method": split}
+        )
+        monkeypatch.chdir(paths.root)
+        run_stages(paths)
+        return paths
+
+    return build
+
+
+@pytest.fixture
+def execute(tmp_path, monkeypatch):
+    """Run a notebook's first cells in `folder`, with this interpreter whatever kernels are installed."""
+    kernel = tmp_path / "jupyter/kernels/likecast-test/kernel.json"
+    kernel.parent.mkdir(parents=True)
+    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    kernel.write_text(json.dumps({"argv": argv, "display_name": "test", "language": "python"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTHONWARNINGS", "ignore")
+
+    def run(path, folder, cells=None):
+        notebook = nbformat.read(path, as_version=4)
+        notebook.cells = notebook.cells[:cells]
+        resources = {"metadata": {"path": str(folder)}}
+        NotebookClient(notebook, timeout=300, kernel_name="likecast-test", resources=resources).execute()
+        return [output for cell in notebook.cells for output in cell.get("outputs", [])]
+
+    return run
+
+
+def test_there_are_notebooks():
+    assert NOTEBOOKS
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_runs_and_leaves_the_project_alone(path, tiny, execute):
+    paths = tiny(targets={"likes": "max"})
+    before = {p: p.stat().st_mtime_ns for p in paths.root.rglob("*") if p.is_file()}
+    outputs = execute(path, paths.root)
+    shown = "".join(output.get("data", {}).get("text/markdown", "") for output in outputs)
+    assert "The best system is **" in shown
+    assert "60 rows read, 60 kept" in shown
+    assert sum("image/png" in output.get("data", {}) for output in outputs) >= 7
+    assert {p: p.stat().st_mtime_ns for p in paths.root.rglob("*") if p.is_file()} == before
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_runs_on_a_table_of_counts_alone(path, tiny, execute):
+    drop = ["user_id", "posted_at", "collected_at", "category", "subcategory", "concept"]
+    paths = tiny(images=False, drop=drop, split="random")
+    (paths.root / "notebooks").mkdir()
+    outputs = execute(path, paths.root / "notebooks")
+    shown = "".join(output.get("data", {}).get("text/markdown", "") for output in outputs)
+    assert all(f"no {what}" in shown for what in ("users", "times", "picture"))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_is_kept_without_outputs(path):
+    notebook = nbformat.read(path, as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert code
+    assert all(not cell.outputs and cell.execution_count is None for cell in code)
+    assert {"kernelspec", "language_info"} >= set(notebook.metadata)
