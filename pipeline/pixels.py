@@ -21,7 +21,7 @@ from pipeline.errors import UserError
 # The size of a picture is checked against `max_pixels` before it is decoded.
 Image.MAX_IMAGE_PIXELS = None
 
-FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "BMP", "TIFF")
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 BYTES_PER_PIXEL = 8
 """The most an uncompressed picture takes (four channels of 16 bits); bigger files are not read."""
 ORIENTATION = 0x0112
@@ -93,6 +93,7 @@ def pack(data: bytes, packing: Packing) -> tuple[bytes, int, int]:
 
     Raises `Unusable`: `truncated`, `too large`, `unreadable`.
     """
+    Image.init()  # once; else Pillow knows only some of the formats
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # broken EXIF, odd palettes: the picture is what counts
         try:
