@@ -59,7 +59,7 @@ def search(
 
 def shares(names: Sequence[str], gain: Sequence[float]) -> dict[str, float]:
     """Share of the gain by input name; without any gain (no tree splits) all are zero."""
-    gain = np.asarray(gain, dtype=np.float64)
+    gain = np.nan_to_num(np.asarray(gain, dtype=np.float64))
     total = gain.sum()
     return dict(zip(names, (gain / total if total > 0 else gain).tolist(), strict=True))
 

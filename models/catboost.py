@@ -16,7 +16,7 @@ from models import boosting
 from models.base import Examples, System
 from pipeline.errors import UserError
 
-MISSING = "(missing)"
+MISSING = b"(missing)"
 DEEPEST = 16
 
 
@@ -75,7 +75,7 @@ class CatBoost(System):
         words = np.empty((len(posts), len(self.columns)), dtype=object)
         for i, column in enumerate(self.columns):
             values = posts.posts[column]
-            words[:, i] = [_token(v) for v in values.where(values.notna(), None).astype(object)]
+            words[:, i] = [_token(v) if k else MISSING for v, k in zip(values, values.notna(), strict=True)]
         data = catboost.FeaturesData(
             num_feature_data=numbers if numbers.shape[1] else None,
             cat_feature_data=words if words.shape[1] else None,
@@ -131,4 +131,4 @@ class CatBoost(System):
 
 
 def _token(value: Any) -> bytes:
-    return (MISSING if value is None else str(value)).encode("utf-8", "backslashreplace")
+    return str(value).encode("utf-8", "backslashreplace")

@@ -1,0 +1,81 @@
+"""Tiny examples for any system, and how each system is made small. A new system needs its line in `SMALL`."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from models.base import Examples, FeatureValues, System, system_class
+
+TREES = {"n_estimators": 40, "max_depth": 2, "learning_rate": 0.15, "threads": 1}
+STACK = {"features": {"base": ["tabular"], "head": ["clip", "stats"]}, "base": TREES, "folds": 3, "dropout": 0.1}
+
+SMALL = {
+    "ceiling": {},
+    "constant": {},
+    "user_mean": {},
+    "xgboost": {"features": ["tabular"], **TREES},
+    "lightgbm": {"features": ["tabular"], **TREES},
+    "catboost": {"features": ["tabular"], "categorical": ["user_id", "category"], **TREES},
+    "xgb_clip_pca": {"features": ["tabular", "clip", "stats"], "components": 8, **TREES},
+    "xgb_mlp": {**STACK, "epochs": 8, "learning_rate": 0.01},
+    "xgb_conv1d": {**STACK, "epochs": 8, "learning_rate": 0.005, "components": 6, "channels": [4], "hidden": [8]},
+}
+"""Model -> keyword arguments that train it in well under a second."""
+
+
+def make(name: str, **changes) -> System:
+    """A small untrained system."""
+    return system_class(name)(**{**SMALL[name], **changes})
+
+
+def make_examples(n: int = 120, seed: int = 0) -> Examples:
+    """Posts whose target follows the user, a tabular column and a picture's number, each with much the same weight.
+
+    Every system finds something: `user_mean` the user, trees `tabular`, stacked ones `stats` too. One post in
+    ten has no picture.
+    """
+    rng = np.random.default_rng(seed)
+    user = rng.integers(0, 5, n)
+    tabular = rng.normal(size=(n, 3)).astype(np.float32)
+    stats = rng.normal(size=(n, 2)).astype(np.float32)
+    expected = 5 + 1.2 * user + 2 * tabular[:, 0] + 1.5 * stats[:, 0]
+    without = rng.random(n) < 0.1
+    clip = rng.normal(size=(n, 6)).astype(np.float16)
+    clip[without], stats[without] = np.nan, np.nan
+    tabular[rng.random(n) < 0.05, 2] = np.nan
+    posts = pd.DataFrame(
+        {
+            "post_id": [f"p{seed}-{i}" for i in range(n)],
+            "user_id": pd.Series([f"u{u}" for u in user], dtype="str"),
+            "category": pd.Series(rng.choice(["sea", "city", None], n), dtype="str"),
+            "expected_log2p1_likes": expected,
+        }
+    )
+    features = {
+        "tabular": FeatureValues(tabular, ["a", "b", "c"]),
+        "clip": FeatureValues(clip),
+        "stats": FeatureValues(stats, ["clarity", "brightness"]),
+    }
+    return Examples(posts, features, expected + rng.normal(0, 0.2, n), "likes", "log2p1")
+
+
+def with_y(posts: Examples, y: np.ndarray | None) -> Examples:
+    """The same posts with another target."""
+    return replace(posts, y=y)
+
+
+def with_posts(posts: Examples, **columns) -> Examples:
+    """The same posts with other columns."""
+    return replace(posts, posts=posts.posts.assign(**columns))
+
+
+def with_features(posts: Examples, change) -> Examples:
+    """The same posts with `change(name, values)` as the values of each feature."""
+    values = {k: FeatureValues(change(k, v.values), v.names) for k, v in posts.features.items()}
+    return replace(posts, features=values)
+
+
+def rmse(prediction: np.ndarray, posts: Examples) -> float:
+    """Root mean squared error."""
+    return float(np.sqrt(np.mean((prediction - posts.y) ** 2)))

@@ -1,0 +1,126 @@
+"""The boosters against their libraries called directly, the grid search, early stopping, categories."""
+
+import catboost
+import lightgbm
+import numpy as np
+import pytest
+import xgboost
+
+from models import boosting
+from pipeline.errors import UserError
+from tests.models.small import TREES, make, make_examples, rmse, with_features, with_posts, with_y
+
+TRAIN, VALIDATION, TEST = make_examples(200, 1), make_examples(100, 2), make_examples(100, 3)
+BOOSTERS = ["xgboost", "lightgbm", "catboost"]
+LIMITS = {"n_estimators": TREES["n_estimators"], "max_depth": 2, "learning_rate": TREES["learning_rate"]}
+NUMBERS = {"categorical": None}
+
+
+def fitted(name, train=TRAIN, validation=VALIDATION, **changes):
+    system = make(name, **(NUMBERS if name == "catboost" else {}), **changes)
+    system.fit(train, validation)
+    return system
+
+
+def direct(name):
+    if name == "xgboost":
+        return xgboost.XGBRegressor(**LIMITS, n_jobs=1, random_state=0)
+    if name == "lightgbm":
+        return lightgbm.LGBMRegressor(
+            **LIMITS, num_leaves=4, n_jobs=1, deterministic=True, force_row_wise=True, verbosity=-1
+        )
+    return catboost.CatBoostRegressor(**LIMITS, thread_count=1, random_seed=0, verbose=0, allow_writing_files=False)
+
+
+@pytest.mark.parametrize("name", BOOSTERS)
+def test_same_numbers_as_the_library(name):
+    x, z = TRAIN.matrix(["tabular"]), TEST.matrix(["tabular"])
+    expected = direct(name).fit(x, TRAIN.y).predict(z)
+    np.testing.assert_allclose(fitted(name).predict(TEST), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", BOOSTERS)
+def test_scaling_a_column_changes_nothing(name):
+    def scaled(part):
+        return with_features(part, lambda feature, v: v * 8 if feature == "tabular" else v)
+
+    system = fitted(name, scaled(TRAIN), scaled(VALIDATION))
+    np.testing.assert_allclose(system.predict(scaled(TEST)), fitted(name).predict(TEST), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", BOOSTERS)
+def test_planted_column_leads_the_importance(name):
+    importance = fitted(name).importance()
+    assert list(importance) == ["a", "b", "c"]
+    assert importance["a"] > 0.7
+
+
+@pytest.mark.parametrize("name", BOOSTERS)
+def test_grid_keeps_what_is_best_on_validation(name):
+    grid = {"n_estimators": [1, 40], "learning_rate": [0.15, 0.001]}
+    system = fitted(name, grid=grid)
+    report = system.report()
+    assert (report["n_estimators"], report["learning_rate"], report["max_depth"]) == (40, 0.15, 2)
+    assert report["trees"] == 40
+    assert report["validation_rmse"] == pytest.approx(rmse(system.predict(VALIDATION), VALIDATION), rel=1e-5)
+    np.testing.assert_array_equal(system.predict(TEST), fitted(name).predict(TEST))
+
+
+@pytest.mark.parametrize("name", BOOSTERS)
+def test_grid_looks_at_validation_alone(name):
+    """Where nothing can be predicted on the validation part, the smallest model is the best."""
+    noise = with_y(VALIDATION, np.full(len(VALIDATION), TRAIN.y.mean()))
+    assert fitted(name, validation=noise, grid={"n_estimators": [40, 1]}).report()["n_estimators"] == 1
+
+
+@pytest.mark.parametrize("name", BOOSTERS)
+def test_early_stopping(name, tmp_path):
+    system = fitted(name, n_estimators=3000, learning_rate=0.3, early_stopping=5)
+    assert 3 < system.report()["trees"] < 1000
+    nothing = VALIDATION.take(np.arange(0))
+    assert fitted(name, validation=nothing, n_estimators=30, early_stopping=5).report()["trees"] == 30
+    system.save(tmp_path)
+    loaded = make(name, **(NUMBERS if name == "catboost" else {}))
+    loaded.load(tmp_path)
+    np.testing.assert_array_equal(loaded.predict(TEST), system.predict(TEST))
+
+
+@pytest.mark.parametrize("name", BOOSTERS)
+def test_what_cannot_be(name):
+    with pytest.raises(UserError, match="needs a validation part"):
+        fitted(name, validation=VALIDATION.take(np.arange(0)), grid={"max_depth": [2, 3]})
+    with pytest.raises(UserError, match=r"grid\.depth: cannot be searched; known: n_estimators"):
+        make(name, grid={"depth": [3]})
+    with pytest.raises(UserError, match=r"grid\.max_depth: needs at least one value"):
+        make(name, grid={"max_depth": []})
+    with pytest.raises(UserError, match="at least one feature"):
+        make(name, features=[], **(NUMBERS if name == "catboost" else {}))
+
+
+def test_catboost_learns_from_categories_alone():
+    system = make("catboost", features=[], categorical=["user_id"])
+    assert system.columns == ("user_id",)
+    system.fit(TRAIN, VALIDATION)
+    assert rmse(system.predict(TEST), TEST) < 0.95 * TEST.y.std()
+    assert system.importance() == {"user_id": 1.0}
+
+
+def test_catboost_takes_a_missing_category_for_one_of_its_own():
+    y = np.where(TRAIN.posts["category"].isna(), 9.0, 1.0)
+    system = make("catboost", features=[], categorical=["category"])
+    system.fit(with_y(TRAIN, y), VALIDATION)
+    missing, other = with_posts(TEST, category=None), with_posts(TEST, category="sea")
+    assert system.predict(missing).min() > 7
+    assert system.predict(other).max() < 3
+
+
+def test_catboost_says_so_where_no_input_differs():
+    with pytest.raises(UserError, match="same inputs"):
+        fitted("catboost", TRAIN.take(np.zeros(5, dtype=int)))
+    with pytest.raises(UserError, match="depth 16 at most"):
+        make("catboost", max_depth=17)
+
+
+def test_shares_sum_to_one_or_are_zero():
+    assert boosting.shares(["a", "b"], [1, 3]) == {"a": 0.25, "b": 0.75}
+    assert boosting.shares(["a"], [0]) == {"a": 0}
