@@ -74,7 +74,7 @@ def times(values: Sequence[Any]) -> Cleaned:
     texts[missing] = ""
     epoch = np.array([bool(_EPOCH.fullmatch(t)) for t in texts], dtype=bool)
     zoned = epoch | np.array([bool(_ZONE.search(t)) for t in texts], dtype=bool)
-    texts[epoch] = [_from_epoch(t) for t in texts[epoch]]
+    texts[epoch] = _from_epoch(texts[epoch])
     parsed = pd.Series(pd.to_datetime(pd.Series(texts, dtype=object), utc=True, errors="coerce", format="ISO8601"))
     parsed = parsed.astype("datetime64[us, UTC]")
     bad = parsed.isna().to_numpy() & ~missing
@@ -152,16 +152,10 @@ def _number(value: Any) -> tuple[float | None, str | None]:
     if isinstance(value, str) and value.strip().lower() in _NOTHING:
         return None, None
     try:
-        number = float(
-            str(value) if isinstance(value, str) and "_" not in value else value if _numeric(value) else "text"
-        )
-    except (ValueError, OverflowError):
+        number = float("text" if isinstance(value, str) and "_" in value else value)  # Python takes 1_000 for 1000
+    except (TypeError, ValueError, OverflowError):
         return None, "no number"
     return (number, None) if math.isfinite(number) else (None, "not finite")
-
-
-def _numeric(value: Any) -> bool:
-    return not isinstance(value, str) and hasattr(value, "__float__")
 
 
 def _bool(value: Any) -> tuple[float | None, str | None]:
@@ -184,7 +178,8 @@ def _time_text(value: Any) -> tuple[str | None, str | None]:
     return (None if text.lower() in _NOTHING else text), None
 
 
-def _from_epoch(text: str) -> str:
-    digits = len(text.split(".")[0])
-    seconds = float(text) / 1000 ** ((digits - 9) // 3)
-    return pd.Timestamp(round(seconds * 1e6), unit="us", tz="UTC").isoformat()
+def _from_epoch(texts: np.ndarray) -> np.ndarray:
+    """Seconds, or milli-, micro- or nanoseconds where there are more digits, as ISO 8601."""
+    digits = np.array([len(text.split(".")[0]) for text in texts], dtype=np.int64)
+    microseconds = np.array([float(text) for text in texts]) * 1000.0 ** (2 - (digits - 9) // 3)
+    return np.datetime_as_string(np.round(microseconds).astype("datetime64[us]"), timezone="UTC").astype(object)
