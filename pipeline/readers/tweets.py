@@ -8,7 +8,7 @@
 | notice | `delete`, `limit`, `errors` and their like, and no tweet |
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -66,15 +66,6 @@ def _form(line: Any) -> Callable[[dict[str, Any], datetime | None], Found] | Non
 
 def _collected_at(line: dict[str, Any]) -> datetime | None:
     """When the collector fetched the line, where it wrote it down: on the line, in `__twarc` or in `meta`."""
-    for place in _places(line):
-        for key in _COLLECTORS:
-            time = moment(dig(place, key))
-            if time is not None:
-                return time
-    return None
-
-
-def _places(line: dict[str, Any]) -> Iterator[Any]:
-    yield line
-    yield line.get("__twarc")
-    yield line.get("meta")
+    places = [place for place in (line, line.get("__twarc"), line.get("meta")) if isinstance(place, dict)]
+    times = (moment(place[key]) for place in places for key in _COLLECTORS if key in place)
+    return next((time for time in times if time is not None), None)
