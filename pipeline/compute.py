@@ -26,6 +26,8 @@ Result = TypeVar("Result")
 
 RETRIES = 2
 """How often a shard that raised is tried again; a worker that died is replaced beside that."""
+TIMEOUT = "30s"
+"""How long a scheduler may take to answer and to have a worker."""
 AHEAD = 3
 """Shards in hand for each worker: one running, the others queued, so that none waits for the scheduler."""
 
@@ -218,10 +220,13 @@ def _reach(address: str) -> "Client":
     from distributed import Client
 
     try:
-        client = Client(address, timeout="10s")
+        client = Client(address, timeout=TIMEOUT)
     except (OSError, ValueError, TimeoutError) as error:
         raise UserError(f"compute.scheduler: nothing answers at {address} ({error}); null runs it locally") from None
-    if not client.scheduler_info(n_workers=-1)["workers"]:
+    try:
+        client.wait_for_workers(1, timeout=TIMEOUT)
+    except TimeoutError:
         client.close()
-        raise UserError(f"compute.scheduler: {address} has no workers; start some with `dask worker {address}`")
+        message = f"compute.scheduler: {address} has no workers; start some with `dask worker {address}`"
+        raise UserError(message) from None
     return client

@@ -112,7 +112,8 @@ class FeatureWriter:
 
     def append(self, post_id: Sequence[str], values: np.ndarray, valid: np.ndarray) -> None:
         """Write one row group: `values` is [n, *shape]."""
-        values = np.ascontiguousarray(values, dtype=self._dtype).reshape(len(post_id), -1)
+        width = int(np.prod(self._shape, dtype=np.int64))
+        values = np.ascontiguousarray(values, dtype=self._dtype).reshape(len(post_id), width)
         columns = [pa.array(post_id, pa.string()), pa.array(np.asarray(valid, dtype=bool))]
         if self._names is not None:
             columns += [pa.array(values[:, i]) for i in range(len(self._names))]
