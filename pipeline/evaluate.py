@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline import leaderboard, metrics, notes, params, store, uncertainty
+from pipeline.comparison import Comparison, compare
 from pipeline.errors import UserError, run_stage
 from pipeline.paths import Paths
 
@@ -34,20 +35,9 @@ class Scoring:
             raise UserError(f"evaluate.confidence: {self.confidence} is not between 0 and 1")
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Several systems on the same n posts: `y` [n], `predictions` [seeds, n] by system."""
-
-    target: str
-    part: str
-    post_id: np.ndarray
-    y: np.ndarray
-    predictions: Mapping[str, np.ndarray]
-
-
 def main(paths: Paths = Paths()) -> None:
     """Score the predictions of every system of params.yaml and write results/."""
-    from pipeline import plots
+    from pipeline import plots  # matplotlib: not for `plan`, which reads Scoring alone
 
     p = params.load(paths.params)
     scoring = Scoring(**params.bind("evaluate", Scoring, p["evaluate"]))
@@ -63,79 +53,38 @@ def main(paths: Paths = Paths()) -> None:
     plots.draw(paths, comparisons, table, systems, transforms=p["dataset"]["targets"], ceilings=ceilings)
 
 
-def compare(paths: Paths, names: Sequence[str], targets: Collection[str]) -> list[Comparison]:
-    """Predictions of the named systems, put beside each other; parts without a post are left out.
-
-    Raises `UserError` where two systems did not predict the same posts, or one gave something not finite.
-    """
-    if not names:
-        raise UserError("systems: none of them can run on this dataset; data/plan/systems/ says why")
-    frames = {name: store.read_frame(paths.predictions(name)) for name in names}
-    for name, frame in frames.items():
-        _check(paths, name, frame)
-    found = [_side_by_side(paths, frames, target, part) for target in targets for part in ("validation", "test")]
-    return [c for c in found if len(c.y)]
-
-
-def _check(paths: Paths, name: str, frame: pd.DataFrame) -> None:
-    bad = frame[~np.isfinite(frame["prediction"]) | ~np.isfinite(frame["y"])]
-    if len(bad):
-        raise UserError(f"{paths.predictions(name)}: post {bad['post_id'].iloc[0]!r} has no finite prediction or y")
-    twice = frame[frame.duplicated(["post_id", "target", "part", "seed"])]
-    if len(twice):
-        raise UserError(f"{paths.predictions(name)}: post {twice['post_id'].iloc[0]!r} stands there twice")
-
-
-def _side_by_side(paths: Paths, frames: Mapping[str, pd.DataFrame], target: str, part: str) -> Comparison:
-    first, predictions = None, {}
-    for name, frame in frames.items():
-        rows = frame[(frame["target"] == target) & (frame["part"] == part)].sort_values("post_id", kind="stable")
-        for _, of_seed in rows.groupby("seed"):
-            found = of_seed.set_index("post_id")["y"]
-            first = (name, found) if first is None else first
-            if not found.equals(first[1]):
-                raise UserError(
-                    f"{paths.predictions(name)}: its posts of {target} ({part}) are not those of "
-                    f"{paths.predictions(first[0])}, and systems compare on the same posts alone; run dvc repro"
-                )
-        predictions[name] = np.stack([g["prediction"].to_numpy() for _, g in rows.groupby("seed")]) if len(rows) else []
-    if first is None:
-        return Comparison(target, part, np.empty(0, dtype=str), np.empty(0), {})
-    short = [name for name, values in predictions.items() if not len(values)]
-    if short:
-        raise UserError(f"{paths.predictions(short[0])}: no predictions of {target} ({part}); run dvc repro")
-    return Comparison(target, part, first[1].index.to_numpy(), first[1].to_numpy(), predictions)
-
-
 def score(comparison: Comparison, scoring: Scoring, *, seed: int, ceilings: Collection[str] = ()) -> list[Row]:
     """A row a system: every metric that is defined, intervals, spread over seeds, p-values against the best."""
-    functions = metrics.discover()
-    y, names = comparison.y, list(comparison.predictions)
-    sets = np.concatenate([comparison.predictions[name] for name in names])  # [m, n]
-    owner = np.repeat(names, [len(comparison.predictions[name]) for name in names])
-    scores = {metric: function(y, sets) for metric, function in functions.items()}
+    functions, y = metrics.discover(), comparison.y
+    sets = np.concatenate(list(comparison.predictions.values()))  # [m, n], a row a system and seed
+    owner = np.repeat(list(comparison.predictions), [len(of_seeds) for of_seeds in comparison.predictions.values()])
+    scores = {metric: function(y, sets) for metric, function in functions.items()}  # [m] each
     tested = comparison.part == "test" and len(y) > 1
     resampled = uncertainty.bootstrap(functions, y, sets, resamples=scoring.bootstrap if tested else 0, seed=seed)
     rows = []
-    for name in names:
+    for name in comparison.predictions:
+        own = owner == name
         row = {"system": name, "target": comparison.target, "part": comparison.part, "n": len(y)}
-        row["seeds"] = int(np.sum(owner == name))
+        row |= {"seeds": int(own.sum())}
         for metric, values in scores.items():
-            row |= _summary(metric, values[owner == name])
-        for metric, values in resampled.items():
-            ends = uncertainty.interval(values[owner == name].mean(axis=0), scoring.confidence)
-            row |= dict(zip((f"{metric}_low", f"{metric}_high"), ends, strict=True)) if metric in row else {}
+            if np.isfinite(values[own]).all():
+                row |= _summary(metric, values[own])
+                row |= _interval(metric, resampled[metric][own], scoring.confidence) if resampled else {}
         rows.append(row)
     p_values = _against_best(comparison, rows, ceilings) if tested else {}
     return [row | p_values.get(row["system"], {}) for row in rows]
 
 
 def _summary(metric: str, of_seeds: np.ndarray) -> Row:
-    """Mean over seeds, and their standard deviation where there are several; nothing where undefined."""
-    if not np.isfinite(of_seeds).all():
-        return {}
+    """Mean over seeds [s], and their standard deviation where there are several."""
     spread = {f"{metric}_spread": float(np.std(of_seeds, ddof=1))} if len(of_seeds) > 1 else {}
     return {metric: float(np.mean(of_seeds)), **spread}
+
+
+def _interval(metric: str, resampled: np.ndarray, confidence: float) -> Row:
+    """Both ends, of the mean over seeds on each resample [s, b]."""
+    low, high = uncertainty.interval(resampled.mean(axis=0), confidence)
+    return {f"{metric}_low": low, f"{metric}_high": high}
 
 
 def _against_best(comparison: Comparison, rows: Sequence[Row], ceilings: Collection[str]) -> dict[str, Row]:

@@ -7,7 +7,7 @@ where the dataset has images. results/points.csv holds the best system's panel a
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -15,10 +15,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pipeline import charts, packs, store
+from pipeline.comparison import Comparison
 from pipeline.paths import Paths
-
-if TYPE_CHECKING:
-    from pipeline.evaluate import Comparison
 
 EXAMPLES = 6
 """Pictures that show the image measures."""
@@ -28,7 +26,7 @@ POINTS = 500
 
 def draw(
     paths: Paths,
-    comparisons: Sequence["Comparison"],
+    comparisons: Sequence[Comparison],
     table: pd.DataFrame,
     systems: Mapping[str, Any],
     *,
@@ -99,7 +97,7 @@ def image_measures(paths: Paths) -> Figure | None:
 
 def write_points(
     path: Path,
-    tested: Mapping[str, "Comparison"],
+    tested: Mapping[str, Comparison],
     rows: Mapping[str, pd.DataFrame],
     ceilings: Collection[str],
 ) -> None:

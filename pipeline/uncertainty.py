@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.metrics import Metric
 
-_NUMBERS_AT_ONCE = 2**20
+_NUMBERS_AT_ONCE = 2**18
 
 
 def bootstrap(

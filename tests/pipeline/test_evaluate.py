@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 from pipeline import evaluate, metrics, plots, store
+from pipeline.comparison import Comparison
 from pipeline.errors import UserError
-from pipeline.evaluate import Comparison, Scoring
+from pipeline.evaluate import Scoring
 
 
 @pytest.fixture(autouse=True)
@@ -158,12 +159,17 @@ def drop_the_part(frame):
     return frame[frame["part"] != "test"]
 
 
+def spoil_a_seed(frame):
+    return pd.concat([frame, frame[frame["post_id"] != "validation-003"].assign(seed=1)])
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (drop_a_post, r"good\.parquet: its posts of likes \(test\) are not those of .*bad\.parquet"),
-        (shift_truth, r"good\.parquet: its posts of likes \(validation\) are not those"),
-        (drop_the_part, r"good\.parquet: no predictions of likes \(test\)"),
+        (drop_a_post, r"good\.parquet: likes \(test\): other posts or values than in .*bad\.parquet"),
+        (shift_truth, r"good\.parquet: likes \(validation\): other posts or values"),
+        (drop_the_part, r"good\.parquet: likes \(test\): other posts or values"),
+        (spoil_a_seed, r"good\.parquet: likes \(validation\): other posts or values"),
         (lambda f: f.assign(prediction=float("nan")), r"good\.parquet: post '.*' has no finite prediction"),
         (lambda f: pd.concat([f, f.head(1)]), r"good\.parquet: post '.*' stands there twice"),
     ],
