@@ -120,6 +120,9 @@ def plan_system(
     for feature in models.flat(system.features):
         if feature not in reasons:
             raise UserError(f"systems.{name}.features: there is no entry 'features.{feature}'")
+    for column in system.columns:
+        if column in (*target_transforms, "collected_at"):
+            raise UserError(f"systems.{name}: reads column '{column}', which is not known before a post is published")
     kept = {role: [f for f in names if reasons[f] is None] for role, names in roles.items()}
     why = [f"without {f}: {reasons[f]}" for f in models.flat(system.features) if reasons[f]]
     empty = [role for role in roles if roles[role] and not kept[role]]

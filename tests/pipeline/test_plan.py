@@ -1,0 +1,117 @@
+"""The plan: what can run on a dataset, and the one line for what cannot."""
+
+import pytest
+
+from pipeline import plan, store
+from pipeline.errors import UserError
+
+TREES = {"model": "xgboost", "features": ["user_time", "category"], "n_estimators": 5}
+STACK = {"features": {"base": ["user_time", "category"], "head": ["image_stats"]}, "base": {"n_estimators": 5}}
+FEATURES = {"user_time": {}, "category": {}, "image_stats": {}}
+
+
+@pytest.fixture
+def planned(project, make_posts):
+    """`planned(drop, **sections)`: run the stage on posts without the columns `drop`; returns the plans."""
+
+    def run(drop=(), **sections):
+        sections = {"features": FEATURES, **sections}
+        paths = project(**sections)
+        store.write_frame(paths.posts, make_posts(30).drop(columns=[*drop, "brightness"]))
+        plan.main(paths)
+        return {
+            kind: {name: store.read_json(paths.plan(kind, name)) for name in sections[kind]}
+            for kind in ("features", "systems")
+        }
+
+    return run
+
+
+def test_everything_runs_where_nothing_lacks(planned):
+    systems = {"mean": {"model": "constant"}, "user_mean": {}, "trees": TREES, "xgb_mlp": STACK}
+    plans = planned(systems=systems)
+    assert all(p["run"] and p["why"] is None for kind in plans.values() for p in kind.values())
+    assert plans["systems"]["trees"]["features"] == ["user_time", "category"]
+    assert plans["systems"]["xgb_mlp"]["features"] == STACK["features"]
+    assert plans["systems"]["user_mean"]["features"] == []
+
+
+def test_a_lacking_column_fails_and_names_column_system_and_remedy(planned):
+    with pytest.raises(UserError) as error:
+        planned(drop=["image"], systems={"xgb_mlp": STACK})
+    text = str(error.value)
+    assert "features.image_stats (used by xgb_mlp): the data lacks image" in text
+    assert "dataset.missing: drop" in text
+    with pytest.raises(UserError, match=r"systems\.user_mean: the data lacks user_id"):
+        planned(drop=["user_id"], systems={"user_mean": {}})
+
+
+def test_drop_leaves_out_what_lacks_and_keeps_the_rest(planned):
+    by_user = {"model": "catboost", "features": ["user_time"], "categorical": ["user_id"]}
+    systems = {"trees": TREES, "xgb_mlp": STACK, "user_mean": {}, "by_user": by_user}
+    lacking = ["category", "subcategory", "concept", "image", "user_id"]
+    plans = planned(drop=lacking, systems=systems, dataset={"missing": "drop"})
+    assert not plans["features"]["category"]["run"]
+    assert plans["features"]["user_time"]["run"]
+    trees = plans["systems"]["trees"]
+    assert trees["run"]
+    assert trees["features"] == ["user_time"]
+    assert "without category" in trees["why"]
+    for name, why in {"xgb_mlp": "image", "user_mean": "user_id", "by_user": "user_id"}.items():
+        assert not plans["systems"][name]["run"]
+        assert f"the data lacks {why}" in plans["systems"][name]["why"]
+
+
+def test_a_column_without_a_value_is_lacking(project, make_posts):
+    paths = project(systems={"user_mean": {}})
+    store.write_frame(paths.posts, make_posts(30).assign(user_id=None))
+    with pytest.raises(UserError, match=r"systems\.user_mean: the data lacks user_id"):
+        plan.main(paths)
+
+
+def test_an_unused_feature_may_lack_its_columns(planned):
+    assert not planned(drop=["image"], systems={"trees": TREES})["features"]["image_stats"]["run"]
+
+
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        ({"systems": {"xgbost": {}}}, "systems: there is no model 'xgbost'; known: "),
+        ({"systems": {"a": {"model": "nothing"}}}, "systems: there is no model 'nothing'"),
+        ({"systems": {"boosting": {"features": []}}}, "systems: there is no model 'boosting'"),
+        ({"systems": {"trees": {**TREES, "depth": 3}}}, "systems.trees.depth: nothing reads this key; did you mean"),
+        ({"systems": {"trees": {**TREES, "seed": 3}}}, "systems.trees.seed: nothing reads this key"),
+        ({"systems": {"trees": {**TREES, "max_depth": "3"}}}, "systems.trees.max_depth: '3' is not int"),
+        ({"systems": {"trees": {"model": "xgboost"}}}, "systems.trees.features: missing"),
+        ({"systems": {"trees": {**TREES, "features": ["pixel"]}}}, "there is no entry 'features.pixel'"),
+        ({"systems": {"trees": {**TREES, "features": []}}}, "systems.trees: features: a booster needs at least one"),
+        ({"systems": {"trees": {**TREES, "grid": {"depth": [1]}}}}, "systems.trees: grid.depth: cannot be searched"),
+        ({"systems": {"xgb_mlp": {**STACK, "base": {"trees": 1}}}}, "systems.xgb_mlp: base.trees: nothing reads"),
+        ({"systems": {"xgb_mlp": {**STACK, "checkpoint": "x"}}}, "systems.xgb_mlp.checkpoint: nothing reads this key"),
+        ({"systems": {"user_mean": {"seeds": 0}}}, "systems.user_mean.seeds: 0 is no number of trainings"),
+        ({"systems": {"user_mean": {"seeds": "two"}}}, "systems.user_mean.seeds: 'two' is no number of trainings"),
+        ({"systems": {}}, "systems: expected at least one entry"),
+        ({"features": None}, "features: expected at least one entry"),
+        ({"features": {"categry": {}}}, "categry"),
+        ({"dataset": {"targets": {"likes": "log10"}}}, "no transform 'log10'"),
+        ({"dataset": {"targets": {"views": "log2p1"}}}, "needs column 'views'"),
+        ({"dataset": {"nmae": "x"}}, "dataset.nmae: nothing reads this key; did you mean 'name'"),
+        ({"split": {"method": "by_size", "ratios": [0.5, 0.2, 0.3]}}, "split.method: 'by_size' is not"),
+        ({"images": {"size": 3}}, "images.size: nothing reads this key"),
+        ({"compute": {"device": "gpu"}}, "compute.device: 'gpu' is not"),
+        ({"evaluate": {"bootstrap": "many"}}, "evaluate.bootstrap: 'many' is not int"),
+        ({"seed": "zero"}, "params.seed: 'zero' is not int"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_runs(planned, sections, message):
+    with pytest.raises(UserError) as error:
+        planned(**sections)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("column", ["likes", "collected_at"])
+def test_no_system_reads_what_only_time_will_tell(planned, column):
+    cheat = {"model": "catboost", "features": ["user_time"], "categorical": [column]}
+    with pytest.raises(UserError, match=f"reads column '{column}', which is not known before"):
+        planned(systems={"cheat": cheat})

@@ -1,0 +1,218 @@
+"""The train stage on hand-made posts, splits and features: what it writes, leaves out, and never looks at."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline import inputs, params, store, train
+from pipeline.errors import UserError
+from pipeline.examples import Dataset
+
+SMALL = {"n_estimators": 20, "max_depth": 2, "learning_rate": 0.2, "threads": 1}
+STACK = {"features": {"base": ["tabular"], "head": ["picture"]}, "base": SMALL, "folds": 2, "epochs": 2}
+
+
+def parts(n):
+    return np.array(["train"] * (n // 2) + ["validation"] * (n // 4) + ["test"] * (n - n // 2 - n // 4))
+
+
+def write_feature(paths, name, ids, values, names=None, order=None):
+    order = np.arange(len(ids)) if order is None else order
+    header = {"shape": values.shape[1:], "dtype": str(values.dtype), "names": names, "metadata": {"made": name}}
+    with store.FeatureWriter(paths.feature(name), **header) as writer:
+        writer.append(ids[order], values[order], np.isfinite(values[order]).all(axis=1))
+
+
+@pytest.fixture
+def ready(project, make_posts):
+    """`ready(systems, plans, change, n, **sections)`: all `train` reads; `change(posts, values)` may alter it."""
+
+    def build(systems, plans=None, change=None, n=80, **sections):
+        paths = project(systems=systems, **sections)
+        posts = make_posts(n)
+        rng = np.random.default_rng(0)
+        tabular = np.stack([posts["followers"], posts["brightness"]], axis=1).astype(np.float32)
+        values = {"tabular": tabular, "picture": rng.normal(size=(n, 4)).astype(np.float16)}
+        if change:
+            change(posts, values)
+        ids = posts["post_id"].to_numpy(dtype=object)
+        store.write_frame(paths.posts, posts)
+        shuffled = rng.permutation(n)  # joined by post_id, so any order must do
+        splits = pd.DataFrame({"post_id": ids, "part": parts(n)}).iloc[shuffled]
+        store.write_frame(paths.splits, splits)
+        write_feature(paths, "tabular", ids, values["tabular"], ["followers", "brightness"], shuffled)
+        write_feature(paths, "picture", ids, values["picture"])
+        for name, entry in systems.items():
+            roles = (entry or {}).get("features", [])
+            default = {"run": True, "features": roles, "why": None}
+            store.write_json(paths.plan("systems", name), (plans or {}).get(name, default))
+        return paths
+
+    return build
+
+
+def run(paths, name):
+    train.train(paths, params.load(paths.params), name)
+    return store.read_frame(paths.predictions(name))
+
+
+def test_predicts_validation_and_test_with_truth_beside(ready, make_posts):
+    paths = ready({"xgboost": {"features": ["tabular"], **SMALL}})
+    frame = run(paths, "xgboost")
+    assert list(frame.columns) == ["post_id", "target", "part", "seed", "y", "prediction"]
+    posts = make_posts(80).set_index("post_id")
+    assert frame["post_id"].tolist() == list(posts.index[40:])
+    assert frame["part"].tolist() == ["validation"] * 20 + ["test"] * 20
+    np.testing.assert_allclose(frame["y"], np.log2(posts.loc[frame["post_id"], "likes"] + 1))
+    assert np.corrcoef(frame["y"], frame["prediction"])[0, 1] > 0.5
+    described = store.read_json(paths.model("xgboost") / "system.json")
+    assert described["run"]
+    assert described["seeds"] == [0]
+    assert described["features"]["tabular"]["made"] == "tabular"
+    learned = described["targets"]["likes"]
+    assert learned["transform"] == {"name": "log2p1", "maximum": None}
+    assert sum(learned["importance"]["0"].values()) == pytest.approx(1)
+    assert set(learned["importance"]["0"]) == {"followers", "brightness"}
+
+
+def test_seeds_and_targets_are_trained_apart(ready):
+    def two(posts, values):
+        posts["views"] = posts["likes"] * 10.0
+        posts.loc[[1, 45, 70], "views"] = np.nan
+
+    targets = {"likes": "log2p1", "views": "max"}
+    paths = ready({"xgb_mlp": {**STACK, "seeds": 2}}, change=two, dataset={"targets": targets}, seed=5)
+    frame = run(paths, "xgb_mlp")
+    counts = frame.groupby(["target", "seed", "part"]).size().to_dict()
+    assert counts == {
+        **{("likes", seed, part): 20 for seed in (5, 6) for part in ("validation", "test")},
+        **{("views", seed, part): 19 for seed in (5, 6) for part in ("validation", "test")},
+    }
+    assert not {"p0045", "p0070"} & set(frame.loc[frame["target"] == "views", "post_id"])
+    first, second = (frame[(frame["target"] == "likes") & (frame["seed"] == s)]["prediction"] for s in (5, 6))
+    assert not np.allclose(first, second)
+    description = store.read_json(paths.model("xgb_mlp") / "system.json")["targets"]
+    trained = store.read_frame(paths.posts)["views"][:40]
+    assert description["views"]["transform"]["maximum"] == trained.max()
+    assert np.isfinite(frame[["y", "prediction"]].to_numpy()).all()
+
+
+def test_load_gives_the_same_predictions(ready):
+    paths = ready({"net": {"model": "xgb_mlp", **STACK}})
+    frame = run(paths, "net")
+    system, description = train.load(paths, "net", "likes", 0)
+    data = Dataset(paths, features=["tabular", "picture"], columns=["likes"])
+    examples, _ = data.parts("likes", "log2p1", [])
+    np.testing.assert_array_equal(system.predict(examples["test"]), frame["prediction"][frame["part"] == "test"])
+    assert description["entry"]["features"] == STACK["features"]
+
+
+def test_a_system_that_cannot_run_leaves_its_reason(ready):
+    why = "the data lacks user_id"
+    paths = ready({"user_mean": {}}, plans={"user_mean": {"run": False, "features": [], "why": why}})
+    frame = run(paths, "user_mean")
+    assert list(frame.columns) == list(train.COLUMNS)
+    assert frame.empty
+    assert store.read_json(paths.model("user_mean") / "system.json") == {"run": False, "why": why}
+    with pytest.raises(UserError, match=f"left out in training: {why}"):
+        train.load(paths, "user_mean", "likes", 0)
+
+
+def test_only_the_planned_features_are_used(ready):
+    plan = {"run": True, "features": ["tabular"], "why": "without picture: the data lacks image"}
+    both = {"features": ["tabular", "picture"], **SMALL}
+    paths = ready({"xgboost": both}, plans={"xgboost": plan})
+    paths.feature("picture").unlink()
+    run(paths, "xgboost")
+    assert set(train.load(paths, "xgboost", "likes", 0)[0].importance()) == {"followers", "brightness"}
+
+
+@pytest.mark.parametrize("name", ["xgboost", "xgb_mlp"])
+def test_nothing_of_the_test_part_reaches_a_model(ready, tmp_path, name):
+    """Other targets, pictures and numbers in the test part: the trained files are the same, byte for byte."""
+
+    def corrupt(posts, values):
+        posts.loc[60:, "likes"] = 10.0 ** np.arange(20)
+        for array in values.values():
+            array[60:] = 1000
+
+    entry = {**STACK} if name == "xgb_mlp" else {"features": ["tabular"], **SMALL}
+    files = []
+    for change in (None, corrupt):
+        paths = ready({name: entry}, change=change)
+        frame = run(paths, name)
+        folder = paths.model(name) / "likes"
+        files.append({f.relative_to(folder): f.read_bytes() for f in folder.rglob("*") if f.is_file()})
+        files[-1]["validation"] = frame.loc[frame["part"] == "validation", "prediction"].tolist()
+    assert len(files[0]) > 2
+    assert files[0] == files[1]
+
+
+def test_trains_again_over_what_is_there(ready):
+    paths = ready({"xgboost": {"features": ["tabular"], **SMALL}})
+    first = run(paths, "xgboost")
+    (paths.model("xgboost") / "stale.txt").write_text("of an older version")
+    pd.testing.assert_frame_equal(run(paths, "xgboost"), first)
+    assert not (paths.model("xgboost") / "stale.txt").exists()
+    assert not (paths.cache / "training" / "xgboost").exists()
+
+
+def test_what_cannot_be_trained_is_said(ready):
+    def hopeless(posts, values):
+        posts.loc[:39, "likes"] = np.nan
+
+    paths = ready({"mean": {"model": "constant"}}, change=hopeless)
+    with pytest.raises(UserError, match=r"targets\.likes: no training post has a value that log2p1 is defined for"):
+        run(paths, "mean")
+    with pytest.raises(UserError, match=r"systems\.men: no such entry; known: mean"):
+        run(paths, "men")
+
+
+def test_a_prediction_that_is_no_number_is_refused(ready, monkeypatch):
+    paths = ready({"mean": {"model": "constant"}})
+    from models.constant import Constant
+
+    monkeypatch.setattr(Constant, "predict", lambda self, posts: np.where(np.arange(len(posts)) == 3, np.nan, 1.0))
+    with pytest.raises(UserError, match="Constant predicts no number for post 'p0043'"):
+        run(paths, "mean")
+
+
+def test_the_stage_reads_the_system_from_the_command_line(ready, monkeypatch):
+    paths = ready({"mean": {"model": "constant"}})
+    monkeypatch.setattr("sys.argv", ["train", "mean"])
+    train.main(paths)
+    assert len(store.read_frame(paths.predictions("mean"))) == 40
+    monkeypatch.setattr("sys.argv", ["train"])
+    with pytest.raises(UserError, match="usage"):
+        train.main(paths)
+
+
+def test_inputs_change_with_what_a_system_reads_and_with_nothing_else(ready):
+    systems = {
+        "user_mean": {},
+        "words": {"model": "xgboost", "features": ["tabular"], **SMALL},
+        "net": {"model": "xgb_mlp", **STACK},
+    }
+    features = {"tabular": {}, "picture": {}}
+
+    def hashes(change=None):
+        paths = ready(systems, change=change, features=features)
+        inputs.main(paths)
+        return {name: store.read_json(paths.inputs(name)) for name in systems}
+
+    def picture(posts, values):
+        values["picture"][0] += 1
+
+    def user(posts, values):
+        posts.loc[0, "user_id"] = "somebody else"
+
+    def title(posts, values):
+        posts.loc[0, "title"] = "Another"
+
+    def likes(posts, values):
+        posts.loc[0, "likes"] += 1
+
+    before = hashes()
+    changed = {c.__name__: {n for n, h in hashes(c).items() if h != before[n]} for c in (picture, user, title, likes)}
+    assert changed == {"picture": {"net"}, "user": {"user_mean"}, "title": set(), "likes": set(systems)}
+    assert hashes() == before
