@@ -108,4 +108,5 @@ def feature_class(name: str) -> type[Feature]:
 def _classes(name: str) -> list[type[Feature]]:
     module = import_module(f"features.{name}")
     members = inspect.getmembers(module, inspect.isclass)
-    return [c for _, c in members if issubclass(c, Feature) and c.__module__ == module.__name__]
+    found = [c for _, c in members if issubclass(c, Feature) and c.__module__ == module.__name__]
+    return [c for c in found if not inspect.isabstract(c)]

@@ -1,0 +1,119 @@
+"""Mean word vector of a post: GloVe, word2vec, or random vectors."""
+
+import hashlib
+import logging
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from features import word_vectors
+from features.text import TextFeature, count
+from features.tokens import Words
+from pipeline.errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+class Glove(TextFeature):
+    """Mean of the vectors of a post's known words, each as often as it occurs: float16 [dimensions].
+
+    Source: Zhang et al., Picture or Words, section 4.2 (GloVe's Twitter vectors of 100 dimensions). A post
+    without a known word, or without text, has zeros and is valid: the zero vector is its flag, see
+    `without_words`. What share of the training words is known stands in the state and in the log. Only
+    vectors of words that occur in the posts are read from the file; looking them up learns nothing.
+    """
+
+    def __init__(
+        self,
+        *,
+        vectors: str | None = None,
+        dimensions: int = 100,
+        seed: int = 0,
+        columns: list[str] | None = None,
+        english: bool = False,
+        placeholders: bool = False,
+    ):
+        """Whose vectors.
+
+        `vectors`: a file in GloVe's or word2vec's format, plain, gzip or zip; null draws a random vector for
+        each training word from `seed`. `dimensions` of a vector; in a zip of several files, those with it in
+        their name. `columns` among title, text and tags, null for those the data has; `english`: words of
+        ASCII characters only; `placeholders`: links and mentions count as the words `<url>` and `<user>`.
+        """
+        if dimensions < 1:
+            raise UserError(f"features.glove.dimensions: {dimensions} is less than 1")
+        super().__init__(columns=columns, english=english, placeholders=placeholders)
+        self._path = None if vectors is None else Path(vectors)
+        self._dimensions, self._seed = dimensions, seed
+        self._known: dict[str, np.ndarray] = {}
+        self._absent: set[str] = set()
+        self._state: dict[str, Any] = {}
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self._dimensions,)
+
+    def fingerprint(self) -> dict[str, Any]:
+        return {**super().fingerprint(), "pretrained": self._pretrained}
+
+    @cached_property
+    def _pretrained(self) -> dict[str, str] | None:
+        return None if self._path is None else {"file": self._path.name, "sha256": word_vectors.sha256(self._path)}
+
+    def fit(self, posts: pd.DataFrame) -> None:
+        documents = self.words(posts)
+        counts = count(documents, "occurrences")
+        if self._path is None:
+            log.warning("glove: RANDOM vectors (seed %d): they know nothing of words", self._seed)
+            self._state = {"words": sorted(counts)}
+        self._look_up(counts)
+        known = [word for word in counts if word in self._known]
+        self._state |= {
+            "known_share": sum(counts[word] for word in known) / max(1, counts.total()),
+            "known_share_of_vocabulary": len(known) / max(1, len(counts)),
+            "posts_without_known_word": sum(not any(w in self._known for w in words) for words in documents),
+        }
+        share, without = self._state["known_share"], self._state["posts_without_known_word"]
+        log.info("glove: %.1f%% of training words known; %d of %d posts have none", 100 * share, without, len(posts))
+
+    def state(self) -> dict[str, Any]:
+        return self._state
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self._state = dict(state)
+        self._known, self._absent = {}, set()
+
+    def extract(self, posts: pd.DataFrame) -> np.ndarray:
+        documents = self.words(posts)
+        self._look_up({word for words in documents for word in words})
+        values = np.zeros((len(posts), self._dimensions), dtype=np.float32)
+        for row, words in zip(values, documents, strict=True):
+            row[:] = self._mean(words)
+        return values
+
+    def _mean(self, words: Words) -> np.ndarray:
+        known = [self._known[word] for word in words if word in self._known]
+        return np.mean(known, axis=0) if known else np.zeros(self._dimensions)
+
+    def _look_up(self, words: Iterable[str]) -> None:
+        """Have the vectors of these words at hand, those that exist."""
+        new = set(words) - self._known.keys() - self._absent
+        if new and self._path is not None:
+            self._known |= word_vectors.load(self._path, new, self._dimensions)
+        elif new:
+            self._known |= {word: self._draw(word) for word in new.intersection(self._state["words"])}
+        self._absent |= new - self._known.keys()
+
+    def _draw(self, word: str) -> np.ndarray:
+        """A standard normal vector, the same for a word whatever the others are."""
+        digest = hashlib.sha256(f"{self._seed} {word}".encode()).digest()
+        return np.random.default_rng(list(digest)).standard_normal(self._dimensions, dtype=np.float32)
+
+
+def without_words(values: np.ndarray) -> np.ndarray:
+    """Which rows [n] of this feature's values [n, d] have no known word."""
+    return ~values.any(axis=1)
