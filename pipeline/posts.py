@@ -5,6 +5,7 @@ or, unless it is yet to be published, without any usable target. A value that ca
 is emptied and counted, and its row stays. Posts keep the order of the file.
 """
 
+import hashlib
 import inspect
 import logging
 from collections.abc import Mapping
@@ -40,7 +41,7 @@ def main(paths: Paths = Paths()) -> None:
     section = params.load(paths.params)["dataset"]
     dataset = bind_dataset(section)
     raw = dataset.reader(paths.root).read(list(dataset.targets))
-    posts = clean(raw, dataset.targets)
+    posts = clean(raw, dataset.targets, draw=dataset.draw)
     raw.audit.report(raw.file)
     raw.audit.check(raw.file, dataset.max_dropped)
     others = {
@@ -63,6 +64,7 @@ class DatasetParams:
     path: str
     targets: dict[str, str]
     max_dropped: float
+    draw: int | None
     reader_keys: dict[str, Any]
 
     def reader(self, root: Path) -> Reader:
@@ -78,6 +80,7 @@ def _common(
     targets: dict[str, str],
     max_dropped: float = 0.05,
     missing: Literal["fail", "drop"] = "fail",
+    draw: int | None = None,
 ) -> None:
     """The keys of the `dataset` section that every reader shares."""
 
@@ -100,8 +103,11 @@ def bind_dataset(section: Mapping[str, Any]) -> DatasetParams:
         raise UserError(f"dataset.targets.{taken[0]}: this column holds no numbers; choose a count or a score")
     if not 0 <= bound.get("max_dropped", 0) <= 1:
         raise UserError(f"dataset.max_dropped: {bound['max_dropped']} is no share between 0 and 1")
+    draw = bound.get("draw")
+    if draw is not None and draw < 1:
+        raise UserError(f"dataset.draw: {draw} is less than 1; null keeps all posts")
     keys = {key: value for key, value in bound.items() if key not in inspect.signature(_common).parameters}
-    return DatasetParams(bound["reader"], bound["path"], bound["targets"], bound.get("max_dropped", 0.05), keys)
+    return DatasetParams(bound["reader"], bound["path"], bound["targets"], bound.get("max_dropped", 0.05), draw, keys)
 
 
 def _all_keys(cls: type[Reader]) -> Any:
@@ -135,10 +141,11 @@ def read_drafts(section: Mapping[str, Any], path: Path) -> tuple[pd.DataFrame, P
     return posts, reader.image_root, raw.audit
 
 
-def clean(raw: Raw, transforms: Mapping[str, str] | None) -> pd.DataFrame:
+def clean(raw: Raw, transforms: Mapping[str, str] | None, *, draw: int | None = None) -> pd.DataFrame:
     """Posts with clean values, in the order of the file; what was dropped or emptied goes into `raw.audit`.
 
-    `transforms` maps each target to its transform; None stands for posts not yet published.
+    `transforms` maps each target to its transform; None stands for posts not yet published. `draw` is how many
+    to keep, by chance; None keeps all.
     """
     _check_columns(raw, transforms)
     posts = pd.DataFrame({c: _values(raw, c, transforms or {}) for c in _ordered(raw.posts.columns)})
@@ -146,6 +153,10 @@ def clean(raw: Raw, transforms: Mapping[str, str] | None) -> pd.DataFrame:
         posts.insert(0, "post_id", [str(row) for row in raw.rows])
     _check_times(posts, raw, published=transforms is not None)
     keep = _keep(posts, raw, transforms)
+    if draw is not None:
+        chosen = _drawn(posts["post_id"], keep, draw)
+        raw.audit.filter("not drawn (dataset.draw)", raw.file, raw.rows[keep & ~chosen])
+        keep &= chosen
     return to_table(posts[keep]).to_pandas()
 
 
@@ -210,6 +221,17 @@ def _keep(posts: pd.DataFrame, raw: Raw, transforms: Mapping[str, str] | None) -
         raw.drop("no usable target", keep & ~usable, ", ".join(transforms))
         keep &= usable
     return keep
+
+
+def _drawn(post_id: pd.Series, keep: np.ndarray, n: int) -> np.ndarray:
+    """Which rows are among the `n` drawn of those to `keep`.
+
+    Chance is a hash of the id, so the same posts are drawn whatever their order.
+    """
+    rows = np.flatnonzero(keep)
+    chance = [hashlib.sha256(f"draw:{i}".encode()).digest() for i in post_id.iloc[rows]]
+    chosen = rows[sorted(range(len(rows)), key=chance.__getitem__)[:n]]
+    return np.isin(np.arange(len(keep)), chosen)
 
 
 def _links(found: pd.DataFrame, columns: Mapping[str, str], posts: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:

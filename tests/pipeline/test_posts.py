@@ -269,3 +269,19 @@ def test_the_audit_is_plain_json(run):
     audit = json.loads(paths.audit.read_text())
     assert audit["left_out"] == ["other"]
     assert audit["columns"] == {"post_id": 1, "likes": 1}
+
+
+def test_draw_keeps_so_many_by_chance_whatever_the_order(run):
+    rows = [f"p{i},{i}" for i in range(40)]
+    frame, audit, _ = run("post_id,likes\n" + "\n".join(rows) + "\n", draw=10)
+    again, _, _ = run("post_id,likes\n" + "\n".join(rows[::-1]) + "\n", draw=10)
+    assert len(frame) == 10
+    assert set(frame["post_id"]) == set(again["post_id"]) != {f"p{i}" for i in range(10)}
+    assert audit["filtered"] == {"not drawn (dataset.draw)": 30}
+    assert audit["kept"] == 10
+
+
+@pytest.mark.parametrize("draw", [0, -3])
+def test_a_draw_of_nothing_is_refused(run, draw):
+    with pytest.raises(UserError, match="dataset.draw"):
+        run("post_id,likes\na,1\n", draw=draw)

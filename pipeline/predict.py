@@ -1,0 +1,134 @@
+"""New posts -> predictions from a trained system, through the very features it was trained on.
+
+`python -m pipeline.predict --system xgb_mlp --posts drafts.csv` writes drafts.predictions.csv: a row a draft
+in their order, the prediction on the scale of training and, where the transform has a way back, as a count.
+"""
+
+import argparse
+import logging
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from models.base import FeatureValues
+from pipeline import images, params, posts, store, targets, train
+from pipeline.compute import Compute
+from pipeline.errors import UserError, run_stage
+from pipeline.examples import unpublished
+from pipeline.features import Extractor
+from pipeline.paths import Paths
+
+log = logging.getLogger(__name__)
+
+WRITERS = {
+    ".csv": lambda frame, path: frame.to_csv(path, index=False),
+    ".tsv": lambda frame, path: frame.to_csv(path, index=False, sep="\t"),
+    ".jsonl": lambda frame, path: frame.to_json(path, orient="records", lines=True, force_ascii=False),
+    ".parquet": lambda frame, path: frame.to_parquet(path, index=False),
+}
+
+
+def main(paths: Paths = Paths(), arguments: Sequence[str] | None = None) -> None:
+    """Read the command line, predict, write the table."""
+    asked = _parse(arguments)
+    out = asked.out or asked.posts.with_name(f"{asked.posts.stem}.predictions.csv")
+    if out.suffix not in WRITERS:
+        raise UserError(f"--out {out}: unknown ending; use one of {', '.join(WRITERS)}")
+    frame = predict(paths, params.load(paths.params), asked.system, asked.posts, days=asked.days)
+    with store.atomic(out) as temporary:
+        WRITERS[out.suffix](frame, temporary)
+    log.info("%s: %d predictions of %s", out, len(frame), asked.system)
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m pipeline.predict", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--system", required=True, help="an entry of params.yaml that has been trained")
+    parser.add_argument("--posts", required=True, type=Path, help="table of drafts; image paths start from its folder")
+    parser.add_argument("--out", type=Path, help="table to write: .csv, .tsv, .jsonl or .parquet")
+    parser.add_argument("--days", type=float, help="days online to predict counts for, with a target per day")
+    return parser.parse_args(arguments)
+
+
+def predict(paths: Paths, p: dict[str, Any], system: str, drafts: Path, *, days: float | None = None) -> pd.DataFrame:
+    """Predictions for a table of drafts, a row each in their order.
+
+    Columns: `post_id`; `image`, the status of the picture, where the system looks at pictures; for each target
+    `<target>_<transform>`, the prediction on the scale of training (mean over seeds), and `<target>`, the count
+    it stands for. A count per day comes back only with `days`. Raises `UserError` where a draft lacks a column.
+    """
+    description = _trained(paths, system)
+    frame, image_root, _ = posts.read_drafts(p["dataset"], drafts)
+    values, status = _features(paths, p, description["features"], frame, image_root)
+    table = {"post_id": frame["post_id"]}
+    if status is not None:
+        table["image"] = status
+    for target, learned in description["targets"].items():
+        transform = targets.Transform(**learned["transform"])
+        prediction = _mean_over_seeds(paths, system, description, frame, values, target)
+        table[f"{target}_{transform.name}"] = prediction
+        if transform.name != "identity" and (transform.name not in targets.PER_DAY or days):
+            table[target] = np.maximum(transform.inverse(prediction, days), 0)
+    return pd.DataFrame(table)
+
+
+def _trained(paths: Paths, system: str) -> dict[str, Any]:
+    if not (paths.model(system) / "system.json").exists():
+        found = sorted(path.parent.name for path in paths.model("*").parent.glob("*/system.json"))
+        raise UserError(f"--system {system}: not trained here; run dvc repro (trained: {', '.join(found) or 'none'})")
+    description = store.read_json(paths.model(system) / "system.json")
+    if not description["run"]:
+        raise UserError(f"--system {system}: left out in training: {description['why']}")
+    return description
+
+
+def _features(
+    paths: Paths, p: dict[str, Any], metadata: dict[str, Any], frame: pd.DataFrame, image_root: Path
+) -> tuple[dict[str, FeatureValues], pd.Series | None]:
+    """The features the system was trained on, of the drafts, and the status of their pictures."""
+    compute = Compute(**p["compute"])
+    with tempfile.TemporaryDirectory() as folder:
+        packed = Path(folder)
+        index = images.pack(frame, image_root, packed, images.Packing(**p["images"]), compute)
+        values, looks = {}, False
+        for name, made in metadata.items():
+            extractor = Extractor.restore(name, made, compute, images=packed)
+            looks |= "image" in extractor.feature.columns
+            chunks = list(extractor.extract(frame, images=packed, cache_root=paths.cache, compute=compute))
+            values[name] = FeatureValues(np.concatenate([v for _, v, _ in chunks]), extractor.feature.names)
+    status = index["status"].reset_index(drop=True)
+    if looks and (status != "ok").any():
+        log.warning("%d of %d drafts have no usable picture: %s", *_unusable(status))
+    return values, status if looks else None
+
+
+def _unusable(status: pd.Series) -> tuple[int, int, str]:
+    counts = status[status != "ok"].value_counts()
+    return int(counts.sum()), len(status), ", ".join(f"{n} {name}" for name, n in counts.items())
+
+
+def _mean_over_seeds(
+    paths: Paths,
+    name: str,
+    description: dict[str, Any],
+    frame: pd.DataFrame,
+    values: dict[str, FeatureValues],
+    target: str,
+) -> np.ndarray:
+    predictions = []
+    for seed in description["seeds"]:
+        system, _ = train.load(paths, name, target, seed)
+        transform = description["targets"][target]["transform"]["name"]
+        needed = [c.format(target=target, transform=transform) for c in system.columns]
+        for column in needed:
+            if column not in frame:
+                raise UserError(f"drafts: no column '{column}', which the system {name} reads; add it")
+        predictions.append(system.predict(unpublished(frame[["post_id", *needed]], values, target, transform)))
+    return np.mean(predictions, axis=0)
+
+
+if __name__ == "__main__":
+    run_stage(main)
