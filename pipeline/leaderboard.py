@@ -23,6 +23,7 @@ _COLUMNS = {  # of leaderboard.md, which has no room for more
     "p_holm": "p",
     "published": "published",
 }
+_PUBLISHED = {**_COLUMNS, "mse": "MSE", "precision_at_1": "P@1", "precision_at_3": "P@3", "auc": "AUC"}
 UNDEFINED = "–"
 
 
@@ -94,7 +95,7 @@ def _published(system: str, target: str, dataset: str) -> str:
     if not numbers:
         return UNDEFINED
     first = numbers[0]
-    return f"{_COLUMNS.get(first.metric, first.metric)} {first.value:g}{'' if dataset == first.dataset else '*'}"
+    return f"{_PUBLISHED[first.metric]} {first.value:g}{'' if dataset == first.dataset else '*'}"
 
 
 def render(frame: pd.DataFrame) -> list[str]:

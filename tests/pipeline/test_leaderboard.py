@@ -73,6 +73,12 @@ def test_published_numbers_are_marked_unless_the_data_is_the_papers(trained):
     assert "not on the paper's data" not in text
 
 
+def test_every_papers_first_metric_has_a_short_name(trained):
+    first = {"hybrid_cnn": "MedAE 0.086*", "uhan": "MSE 2.246*", "dsn": "MAE 1.192*", "amnl": "P@1 0.8604*"}
+    _, [table] = markdown(trained(systems=dict.fromkeys(first, 0.5)))
+    assert column(table, "published") == first
+
+
 def test_nothing_published_no_column(trained):
     text, [table] = markdown(trained())
     assert "published" not in table[0]
