@@ -8,22 +8,10 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from pipeline import evaluate, features, images, inputs, params, plan, posts, split, train
+from tests.stages import run_stages
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-
-
-def run_stages(paths):
-    for stage in (posts, plan, images, split):
-        stage.main(paths)
-    p = params.load(paths.params)
-    for name in p["features"]:
-        features.run(paths, p, name)
-    inputs.main(paths)
-    for name in p["systems"]:
-        train.train(paths, p, name)
-    evaluate.main(paths)
 
 
 @pytest.fixture

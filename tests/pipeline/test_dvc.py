@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from ruamel.yaml import YAML
@@ -60,7 +61,7 @@ class Project:
             subprocess.run(command, cwd=root, check=True, env=self.env)
 
     dvc = (sys.executable, "-m", "dvc")
-    env = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
+    env: ClassVar = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
 
     def set_params(self, params: dict) -> None:
         with (self.root / "params.yaml").open("w") as file:

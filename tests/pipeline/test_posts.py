@@ -283,5 +283,5 @@ def test_draw_keeps_so_many_by_chance_whatever_the_order(run):
 
 @pytest.mark.parametrize("draw", [0, -3])
 def test_a_draw_of_nothing_is_refused(run, draw):
-    with pytest.raises(UserError, match="dataset.draw"):
+    with pytest.raises(UserError, match=r"dataset\.draw"):
         run("post_id,likes\na,1\n", draw=draw)

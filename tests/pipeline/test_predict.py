@@ -1,0 +1,121 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline import predict, store
+from pipeline.errors import UserError
+from tests.stages import run_stages
+
+TREES = {"n_estimators": 10, "max_depth": 2}
+SYSTEMS = {
+    "user_mean": {},
+    "trees": {"model": "xgboost", "features": ["user_time", "category"], "seeds": 2, **TREES},
+    "stack": {
+        "model": "xgb_mlp",
+        "features": {"base": ["user_time", "category"], "head": ["image_stats"]},
+        "base": TREES,
+        "epochs": 2,
+    },
+}
+N = 60
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    from tests.conftest import write_params, write_posts_folder
+
+    root = tmp_path_factory.mktemp("trained")
+    write_posts_folder(root / "raw", n=N)
+    features = {"user_time": {}, "category": {}, "image_stats": {}}
+    paths = write_params(root, features=features, systems=SYSTEMS, dataset={"targets": {"likes": "log2p1"}})
+    run_stages(paths, results=False)
+    return paths
+
+
+@pytest.fixture
+def drafts(trained):
+    """The posts of the dataset again, as drafts: without likes, beside the same images."""
+    table = pd.read_csv(trained.root / "raw/posts.csv").drop(columns=["likes", "collected_at"])
+    path = trained.root / "raw/drafts.csv"
+    table.to_csv(path, index=False)
+    return path
+
+
+def run(paths, system, path, **options):
+    from pipeline import params
+
+    return predict.predict(paths, params.load(paths.params), system, path, **options)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_drafts_score_as_the_same_posts_did_in_training(trained, drafts, system):
+    scored = run(trained, system, drafts).set_index("post_id")
+    known = store.read_frame(trained.predictions(system))
+    expected = known.groupby("post_id")["prediction"].mean()
+    np.testing.assert_allclose(scored.loc[expected.index, "likes_log2p1"], expected, rtol=1e-5)
+    np.testing.assert_allclose(scored["likes"], np.exp2(scored["likes_log2p1"]) - 1)
+    assert len(scored) == N
+
+
+def test_order_of_drafts_is_kept_and_one_alone_scores_the_same(trained, drafts):
+    table = pd.read_csv(drafts)
+    all_of_them = run(trained, "stack", drafts).set_index("post_id")
+    one = drafts.with_name("one.csv")
+    table.iloc[[7]].to_csv(one, index=False)
+    alone = run(trained, "stack", one).set_index("post_id")
+    assert alone.index.tolist() == [table["post_id"][7]]
+    np.testing.assert_allclose(alone["likes"], all_of_them.loc[alone.index, "likes"], rtol=1e-5)
+    assert all_of_them.index.tolist() == table["post_id"].tolist()
+
+
+def test_command_writes_a_table_of_any_ending(trained, drafts):
+    for ending, read in ((".csv", pd.read_csv), (".parquet", pd.read_parquet)):
+        out = drafts.with_name(f"scored{ending}")
+        predict.main(trained, ["--system", "trees", "--posts", str(drafts), "--out", str(out)])
+        assert read(out).columns.tolist() == ["post_id", "likes_log2p1", "likes"]
+    predict.main(trained, ["--system", "trees", "--posts", str(drafts)])
+    assert drafts.with_name("drafts.predictions.csv").exists()
+
+
+def test_new_user_new_category_and_a_missing_picture_are_scored_and_said(trained, drafts, caplog):
+    table = pd.read_csv(drafts).head(3)
+    table.loc[0, ["user_id", "category", "image"]] = ["nobody", "unheard", "images/none.jpg"]
+    table.loc[1, "text"] = "مرحبا 😀 " * 1000
+    odd = drafts.with_name("odd.csv")
+    table.to_csv(odd, index=False)
+    scored = run(trained, "stack", odd)
+    assert scored["image"].tolist() == ["missing", "ok", "ok"]
+    assert np.isfinite(scored["likes"]).all()
+    assert "1 of 3 drafts have no usable picture: 1 missing" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("system", "change", "message"),
+    [
+        ("trees", lambda t: t.drop(columns="followers"), "no column 'followers'"),
+        ("user_mean", lambda t: t.drop(columns="user_id"), "no column 'user_id'"),
+        ("nothing", lambda t: t, "not trained here.*trained: .*trees"),
+        ("trees", lambda t: t.head(0), "no rows"),
+    ],
+)
+def test_what_cannot_be_scored_is_one_clear_line(trained, drafts, system, change, message):
+    path = drafts.with_name("bad.csv")
+    change(pd.read_csv(drafts)).to_csv(path, index=False)
+    with pytest.raises(UserError, match=message):
+        run(trained, system, path)
+
+
+def test_unknown_ending_is_refused_before_any_work(trained, drafts):
+    with pytest.raises(UserError, match="unknown ending"):
+        predict.main(trained, ["--system", "trees", "--posts", str(drafts), "--out", "scored.xlsx"])
+
+
+def test_packing_changed_since_training_is_refused(trained, drafts):
+    from pipeline import params
+
+    p = json.loads(json.dumps(params.load(trained.params)))
+    p["images"]["max_side"] = 32
+    with pytest.raises(UserError, match="packing changed since training"):
+        predict.predict(trained, p, "stack", drafts)

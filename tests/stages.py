@@ -1,0 +1,17 @@
+"""The stages, one after another in this process, as `dvc repro` runs them."""
+
+from pipeline import evaluate, features, images, inputs, params, plan, posts, split, train
+
+
+def run_stages(paths, *, results=True):
+    """Run all stages of the project at `paths` whose params.yaml is there already."""
+    for stage in (posts, plan, images, split):
+        stage.main(paths)
+    p = params.load(paths.params)
+    for name in p["features"]:
+        features.run(paths, p, name)
+    inputs.main(paths)
+    for name in p["systems"]:
+        train.train(paths, p, name)
+    if results:
+        evaluate.main(paths)
