@@ -46,7 +46,7 @@ class CatBoost(System):
             learning_rate: share of each tree's correction that is taken.
             grid: lists of values of the three before; the best combination on the validation part is kept.
             early_stopping: stop after so many trees without improvement on the validation part; None does not.
-            threads: of the library; None is one a core.
+            threads: of the library; None is as many as cores and rows allow.
             seed: of the library.
         """
         self.features, self.columns = features, tuple(categorical or ())
@@ -93,7 +93,7 @@ class CatBoost(System):
                 "depth": settings["max_depth"],
                 "learning_rate": settings["learning_rate"],
                 "random_seed": self._seed,
-                "thread_count": self._threads or -1,
+                "thread_count": boosting.threads(self._threads, data.num_row()),
                 "allow_const_label": True,
                 # Its default sampling divides by the gradients, and a constant target has none.
                 **({} if np.ptp(data.get_label()) else {"bootstrap_type": "No"}),
@@ -114,6 +114,8 @@ class CatBoost(System):
         return self._model.predict(self._pool(posts))
 
     def save(self, folder: Path) -> None:
+        for key in ("train_finish_time", "model_guid"):  # the same training gives the same bytes
+            self._model.get_metadata()[key] = ""
         self._model.save_model(str(folder / "model.cbm"))
         boosting.save_inputs(folder, self._names, self._chosen)
 
