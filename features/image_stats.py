@@ -55,7 +55,7 @@ class ImageStats(ImageFeature):
         image = _scaled(image, self.max_side)
         luma = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         edges = _gradient_length(luma)
-        numbers = [edges.mean(), hue_count(image), brightness_contrast(luma), colour_entropy(image)]
+        numbers = [edges.mean(dtype=np.float64), hue_count(image), brightness_contrast(luma), colour_entropy(image)]
         return np.array([*numbers, *edge_centroid(edges)], dtype=np.float32)
 
     def embed(self, prepared: list[np.ndarray]) -> np.ndarray:
@@ -73,12 +73,13 @@ def _scaled(image: np.ndarray, max_side: int) -> np.ndarray:
 
 def _gradient_length(luma: np.ndarray) -> np.ndarray:
     """Length of the gradient [h, w] of luma uint8 [h, w], in shares of full luma per pixel."""
-    scale = 1 / (255 * SOBEL_GAIN)
-    x, y = (
-        cv2.Sobel(luma, cv2.CV_32F, *order, ksize=3, scale=scale, borderType=cv2.BORDER_REPLICATE)
-        for order in ((1, 0), (0, 1))
-    )
-    return cv2.magnitude(x, y)
+    x, y = (cv2.Sobel(luma, cv2.CV_32F, *order, ksize=3, borderType=cv2.BORDER_REPLICATE) for order in ((1, 0), (0, 1)))
+    # Whole numbers up to here, and NumPy's root is exact: OpenCV's magnitude differs in the last bit by where
+    # an array lies in memory, and the same picture would not always give the same numbers.
+    x *= x
+    y *= y
+    x += y
+    return np.sqrt(x, out=x) / np.float32(255 * SOBEL_GAIN)
 
 
 def hue_count(image: np.ndarray) -> int:
@@ -107,10 +108,10 @@ def colour_entropy(image: np.ndarray) -> float:
 
 def edge_centroid(edges: np.ndarray) -> tuple[float, float, float]:
     """Offsets in x and y, and distance, of the centroid of edges [h, w] from the centre."""
-    height, width = edges.shape
-    moments = cv2.moments(edges)
-    if moments["m00"] <= 0:
+    columns, rows = edges.sum(axis=0, dtype=np.float64), edges.sum(axis=1, dtype=np.float64)
+    total = columns.sum()
+    if total <= 0:
         return 0.0, 0.0, 0.0
-    x = (2 * moments["m10"] / moments["m00"] - (width - 1)) / width
-    y = (2 * moments["m01"] / moments["m00"] - (height - 1)) / height
-    return x, y, float(np.hypot(x, y) / np.sqrt(2))
+    x, y = (2 * (v * np.arange(len(v))).sum() / total - (len(v) - 1) for v in (columns, rows))
+    x, y = x / len(columns), y / len(rows)
+    return float(x), float(y), float(np.hypot(x, y) / np.sqrt(2))

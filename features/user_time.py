@@ -11,7 +11,7 @@ from pipeline.errors import UserError
 
 TIME = "posted_at"
 CYCLES = {
-    "weekday": (range(7), lambda time: time.dt.dayofweek),
+    "weekday": (range(7), lambda time: time.dt.day_of_week),
     "month": (range(1, 13), lambda time: time.dt.month),
     "hour": (range(24), lambda time: time.dt.hour),
 }

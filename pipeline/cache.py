@@ -8,6 +8,8 @@ are memory-mapped, so that any rows of any of them cost only the pages they lie 
 import ast
 import hashlib
 import json
+import logging
+import time
 from collections.abc import Collection, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -19,8 +21,12 @@ import pyarrow as pa
 
 from pipeline import store
 
+log = logging.getLogger(__name__)
+
 OPEN_FILES = 64
 """Files mapped at a time."""
+STRAY = 3600
+"""Seconds after which a temporary file is what a kill left."""
 ROOT = Path(__file__).parent.parent
 
 
@@ -33,13 +39,15 @@ class ValueCache:
         self._width = int(np.prod(self._shape, dtype=np.int64))
         self._open = lru_cache(maxsize=OPEN_FILES)(self._map)
         for stray in folder.glob(".*.tmp"):
-            stray.unlink(missing_ok=True)
+            if time.time() - stray.stat().st_mtime > STRAY:  # younger ones may be another process at work
+                stray.unlink(missing_ok=True)
         self.refresh()
 
     def refresh(self) -> None:
         """Look again at which images have values."""
-        self._files = sorted(self.folder.glob("*.arrow"))
-        ids = [self._table(path).column("image_id").to_numpy(zero_copy_only=False) for path in self._files]
+        found = {path: _ids(path) for path in sorted(self.folder.glob("*.arrow"))}
+        self._files = [path for path, ids in found.items() if ids is not None]
+        ids = [ids for ids in found.values() if ids is not None]
         lengths = [len(i) for i in ids]
         index = pd.Index(np.concatenate([np.empty(0, dtype=object), *ids]))
         keep = ~index.duplicated()
@@ -65,13 +73,23 @@ class ValueCache:
         return values
 
     def _map(self, file: int) -> np.ndarray:
-        column = self._table(self._files[file]).column("value").combine_chunks()
+        column = _table(self._files[file]).column("value").combine_chunks()
         flat = np.frombuffer(column.buffers()[1], self._dtype, count=len(column) * self._width)
         return flat.reshape(-1, *self._shape)
 
-    @staticmethod
-    def _table(path: Path) -> pa.Table:
-        return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+
+def _table(path: Path) -> pa.Table:
+    return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+
+
+def _ids(path: Path) -> np.ndarray | None:
+    """The image_ids [n] of a file; None, and the file is gone, where it is damaged."""
+    try:
+        return _table(path).column("image_id").to_numpy(zero_copy_only=False)
+    except (pa.ArrowInvalid, OSError):
+        log.warning("%s is damaged; its values are extracted again", path)
+        path.unlink(missing_ok=True)
+        return None
 
 
 def write(folder: Path, image_ids: Sequence[str], values: np.ndarray) -> None:
@@ -104,7 +122,7 @@ def source_hash(path: Path) -> str:
         tree = ast.parse(file.read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             queue += [f for f in _features_imported(node, file.parent) if f.name != "base.py" and f.is_file()]
-            if ast.get_docstring(node) is not None if isinstance(node, _DOCUMENTED) else False:
+            if isinstance(node, _DOCUMENTED) and ast.get_docstring(node) is not None:
                 node.body = node.body[1:] or [ast.Pass()]
         seen[file] = ast.dump(tree)
     return hashlib.sha256("".join(seen[file] for file in sorted(seen)).encode()).hexdigest()

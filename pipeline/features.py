@@ -111,6 +111,8 @@ class Extractor:
             "state": self.feature.state() if isinstance(self.feature, PostsFeature) else {},
             "fingerprint": self.fingerprint(images),
         }
+        for stray in path.parent.glob(f".{path.name}.*.tmp"):
+            stray.unlink()  # what a kill left
         made = self.feature
         header = {"shape": made.shape, "dtype": made.dtype, "names": made.names, "metadata": metadata}
         with store.FeatureWriter(path, **header) as writer:
