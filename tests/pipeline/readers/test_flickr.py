@@ -208,6 +208,8 @@ def test_the_released_form_of_the_text(tmp_path, run):
     assert frame.loc["90003", "text"] == "Boats xxx #desc: spaced"
     assert "title" not in frame
     assert audit["filtered"] == {"text_form released: not all ASCII": 1}
+    _, audit = run(text_form="released", minimum_words=10)
+    assert audit["filtered"] == {"text_form released: not all ASCII": 1, "minimum_words 10": 4}
 
 
 @pytest.mark.parametrize(("form", "kept"), [("separate", ["90001", "90003"]), ("released", ["90002", "90003"])])

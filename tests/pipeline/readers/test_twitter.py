@@ -123,10 +123,13 @@ def test_quoted_tweets_with_pictures_are_posts_of_their_own(tmp_path, run):
     quoted = tweet(1, photos=[71], quoted_status=tweet(5, -3, photos=[75]))
     quoting = tweet(2, 10, photos=[72], quoted_status=quoted, timestamp_ms=str(int(START.timestamp() * 1000)))
     write(tmp_path / "raw", quoting, tweet(3, 11, quoted_status=tweet(4, photos=[74])))
+    repeated = retweet(8, 12, tweet(6, 11, quoted_status=tweet(7, photos=[77])), by=user(9))
+    write(tmp_path / "raw", repeated, name="repeated.jsonl")
     frame, audit = run()
-    assert sorted(frame.index) == ["1", "2", "4", "5"]
-    assert audit["filtered"] == {"no photo": 1}
+    assert sorted(frame.index) == ["1", "2", "4", "5", "7"]
+    assert audit["filtered"] == {"no photo": 2}
     assert frame.loc["4", "collected_at"] == pd.Timestamp(START + timedelta(days=11))
+    assert frame.loc["7", "collected_at"] == pd.Timestamp(START + timedelta(days=12))
     assert len(store.read_frame(tmp_path / "data/interactions.parquet")) == 0
 
 
@@ -141,10 +144,18 @@ def test_the_uncut_text_and_its_media_are_taken(tmp_path, run):
     still = tweet(3, entities={"media": [{**media(73), "expanded_url": "https://twitter.com/x/status/3/video/1"}]})
     video = tweet(4, extended_entities={"media": [media(74, "video")]}, entities={"media": [media(74)]})
     old = tweet(5, entities={"media": [media(75)]})
-    write(tmp_path / "raw", tweet(1, photos=[71], extended_tweet=long), fetched, still, video, old, images=["75.png"])
+    write(
+        tmp_path / "raw",
+        tweet(1, photos=[71], extended_tweet=long),
+        fetched,
+        still,
+        video,
+        old,
+        images=["75.png", "78.jpg"],
+    )
     frame, audit = run()
     assert list(frame["text"]) == ["Long <3 text", "Fetched with tweet_mode=extended", "A cat & a dog"]
-    assert frame.loc["1", "tags"] == "whole"
+    assert (frame.loc["1", "tags"], frame.loc["1", "image"]) == ("whole", "images/78.jpg")
     assert frame.loc["5", "image"] == "images/75.png"
     assert audit["filtered"] == {"no photo": 2}
 

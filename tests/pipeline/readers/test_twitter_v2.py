@@ -110,12 +110,15 @@ def test_stream_messages_retweets_of_retweets_and_lost_originals(tmp_path, run):
         page(tweet("3", 9, refers=[("retweeted", "2")]), tweets=chain),
         page(tweet("4", 10, refers=[("retweeted", "99")])),
         page(tweet("5", 10, refers=[("retweeted", "1")]), tweets=[tweet("1", keys=["3_71"], retweets=150)]),
-        page(tweet("6", 11, refers=[("retweeted", "6")])),
+        page(tweet("6", 11, refers=[("retweeted", "7")]), tweets=[tweet("7", refers=[("retweeted", "6")])]),
+        page(tweet("6", 11, refers=[("retweeted", "6")]), tweets=[tweet("6", refers=[("retweeted", "6")])]),
+        page(tweet("8", 11, refers=[("quoted", "9")]), tweets=[tweet("9", keys=["3_7"], refers=[("retweeted", "1")])]),
     )
     frame, audit = run()
     assert frame["retweets"].to_dict() == {"1": 150}
     assert audit["filtered"] == {
-        "retweet whose original is not there": 2,
+        "retweet whose original is not there": 3,
+        "no photo": 1,
         "seen again; the newest sighting counts": 1,
     }
     assert audit["tagged"]["retweets: fewer than at an earlier sighting"] == 1
