@@ -17,6 +17,7 @@ SMALL = {
     "xgboost": {"features": ["tabular"], **TREES},
     "lightgbm": {"features": ["tabular"], **TREES},
     "catboost": {"features": ["tabular"], "categorical": ["user_id", "category"], **TREES},
+    "svr": {"features": ["tabular", "clip", "stats"], "C": 10.0},
     "xgb_clip_pca": {"features": ["tabular", "clip", "stats"], "components": 8, **TREES},
     "xgb_mlp": {**STACK, "epochs": 8, "learning_rate": 0.01},
     "xgb_conv1d": {**STACK, "epochs": 8, "learning_rate": 0.005, "components": 6, "channels": [4], "hidden": [8]},

@@ -1,0 +1,163 @@
+"""RBF support vector regression on features side by side: the baselines of two papers.
+
+`inception_svr`, `bow_svr` and `glove_svr` (Zhang et al., Picture or Words, section 4.2) differ in their features
+only, as does `uhan_svr` (Zhang et al., UHAN, section 4.1.3: "We have tried different combinations of feature
+types and report the best results").
+
+Ours, where the papers are silent: inputs are standardised by the training part, C, epsilon and gamma are
+scikit-learn's defaults, "best" is the lowest RMSE on the validation part.
+
+Shapes: n posts, d inputs.
+"""
+
+import itertools
+import logging
+import math
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from models import boosting, kernel
+from models.base import Examples, System
+from models.projection import Projection
+from pipeline import store
+from pipeline.errors import UserError
+
+log = logging.getLogger(__name__)
+
+Method = Literal["auto", "exact", "nystroem", "accelerated"]
+
+
+class SVR(System):
+    """epsilon-insensitive regression with the kernel exp(-gamma ||a - b||^2); gaps are the training mean."""
+
+    def __init__(
+        self,
+        *,
+        features: list[str],
+        C: float = 1.0,
+        epsilon: float = 0.1,
+        gamma: Literal["scale", "auto"] | float = "scale",
+        method: Method = "auto",
+        exact_rows: int = 20_000,
+        components: int = 1000,
+        standardize: bool = True,
+        tol: float = 1e-3,
+        grid: boosting.Grid | None = None,
+        combinations: bool = False,
+        seed: int = 0,
+    ):
+        """A machine on `features`.
+
+        Args:
+            features: names of features, side by side.
+            C: weight of the errors against the norm of the function.
+            epsilon: errors up to this, in units of the transformed target, cost nothing.
+            gamma: of the kernel; scale is 1 / (d variance of the inputs), auto 1 / d.
+            method: exact gives scikit-learn's answer, in 12 n^2 bytes; nystroem approximates the kernel and
+                trains a linear machine, in 24 n `components` bytes; accelerated is scikit-learn-intelex, where
+                it is installed; auto is exact up to `exact_rows` training posts and nystroem beyond.
+            exact_rows: training posts exact may have at most; 20,000 take 5 GB.
+            components: posts nystroem approximates the kernel with.
+            standardize: divide each input by its deviation in the training part.
+            tol: the solver stops when no step promises more.
+            grid: lists of values of C, epsilon and gamma; the best combination on the validation part is kept.
+            combinations: train on every combination of the features, keep the best on the validation part.
+            seed: of nystroem's choice and the linear machine.
+        """
+        self.features = features
+        self._settings = {"C": C, "epsilon": epsilon, "gamma": gamma}
+        self._method, self._exact_rows, self._components = method, exact_rows, components
+        self._standardize, self._tol, self._grid, self._seed = standardize, tol, grid, seed
+        self._combinations = combinations
+        self._check()
+
+    def _check(self) -> None:
+        if not self.features:
+            raise UserError("features: an SVR needs at least one feature")
+        boosting.check(self.features, self._grid, self._settings)
+        others = {"tol": self._tol, "components": self._components, "exact_rows": self._exact_rows}
+        for name, value in {**others, **self._settings}.items():
+            for number in [*(self._grid or {}).get(name, []), value]:
+                zero = name == "epsilon" and number == 0
+                if not isinstance(number, str) and not zero and not 0 < number < math.inf:
+                    raise UserError(f"{name}: {number} is not positive")
+
+    def fit(self, train: Examples, validation: Examples) -> None:
+        if self._combinations and not len(validation):
+            raise UserError("combinations: needs a validation part; give split.ratios one or set it to false")
+        found = [self._fit_on(names, train, validation) for names in self._subsets()]
+        self._used, self._projection, self._machine, self._numbers = min(found, key=_validation_rmse)
+        if self._combinations:
+            log.info("svr: %s is the best combination on validation", " + ".join(self._used))
+            self._numbers |= {f"uses_{name}": float(name in self._used) for name in self.features}
+
+    def _subsets(self) -> list[list[str]]:
+        """What to train on: all features, or each combination of them, the larger first."""
+        sizes = range(len(self.features), 0, -1) if self._combinations else [len(self.features)]
+        return [list(names) for size in sizes for names in itertools.combinations(self.features, size)]
+
+    def _fit_on(self, names: list[str], train: Examples, validation: Examples) -> tuple:
+        projection = Projection(standardize=self._standardize)
+        x = projection.fit(train.matrix(names))  # [n, d]
+        watched = projection.apply(validation.matrix(names))
+        (machine, numbers), chosen = boosting.search(
+            lambda settings: self._train(settings, x, train.y),
+            lambda model: model[0].predict(watched),
+            self._settings,
+            self._grid,
+            validation,
+        )
+        numbers = {**chosen, **numbers, "gamma": machine.gamma, "rows": float(len(x))}
+        if self._combinations:
+            error = machine.predict(watched) - validation.y
+            numbers["validation_rmse"] = float(np.sqrt(np.mean(error**2)))
+            log.info("svr: %s: RMSE %.4f on validation", " + ".join(names), numbers["validation_rmse"])
+        return names, projection, machine, numbers
+
+    def _train(self, settings: dict[str, Any], x: np.ndarray, y: np.ndarray) -> tuple[kernel.Machine, dict[str, float]]:
+        method = self._pick(len(x))
+        options = {**settings, "gamma": kernel.scale_gamma(x, settings["gamma"]), "tol": self._tol}
+        if method == "nystroem":
+            machine, numbers = kernel.train_nystroem(x, y, components=self._components, seed=self._seed, **options)
+        else:
+            train = kernel.train_exact if method == "exact" else kernel.train_accelerated
+            machine, numbers = train(x, y, **options), {}
+            numbers = {"support_vectors": float(len(machine.basis))}
+        ran = {f"method_{name}": float(name == method) for name in ("exact", "nystroem", "accelerated")}
+        return machine, {**ran, **numbers}
+
+    def _pick(self, rows: int) -> str:
+        """The method for so many training posts. Raises `UserError` where exact may not have them."""
+        if self._method == "exact" and rows > self._exact_rows:
+            need = 12 * rows**2 / 2**30
+            raise UserError(
+                f"method: exact: {rows} training posts are more than exact_rows: {self._exact_rows}; "
+                f"take nystroem or auto, or raise exact_rows where there are {need:.0f} GiB of memory"
+            )
+        if self._method == "auto":
+            return "exact" if rows <= self._exact_rows else "nystroem"
+        return self._method
+
+    def predict(self, posts: Examples) -> np.ndarray:
+        return self._machine.predict(self._projection.apply(posts.matrix(self._used)))
+
+    def save(self, folder: Path) -> None:
+        self._machine.save(folder / "machine.safetensors")
+        self._projection.save(folder / "inputs.safetensors")
+        store.write_json(folder / "svr.json", {"features": self._used, "numbers": self._numbers})
+
+    def load(self, folder: Path) -> None:
+        content = store.read_json(folder / "svr.json")
+        self._used, self._numbers = content["features"], content["numbers"]
+        self._machine = kernel.Machine.load(folder / "machine.safetensors")
+        self._projection = Projection()
+        self._projection.load(folder / "inputs.safetensors")
+
+    def report(self) -> dict[str, float]:
+        return dict(self._numbers)
+
+
+def _validation_rmse(found: tuple) -> float:
+    return found[-1].get("validation_rmse", 0.0)
