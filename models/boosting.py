@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -55,6 +56,14 @@ def search(
         if best is None or rmse < best[0]:
             best = rmse, model, {**chosen, "validation_rmse": rmse}
     return best[1], best[2]
+
+
+def threads(asked: int | None, rows: int) -> int:
+    """Threads for a training on so many rows: those asked for, or one a 5,000 rows up to one a core.
+
+    Trees on few rows are done before threads have found each other, and on busy cores they take far longer.
+    """
+    return asked or max(1, min(os.cpu_count() or 1, rows // 5_000))
 
 
 def shares(names: Sequence[str], gain: Sequence[float]) -> dict[str, float]:

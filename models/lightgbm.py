@@ -40,7 +40,7 @@ class LightGBM(System):
             num_leaves: leaves of a tree, at most; None is what a tree of that depth can have, up to 1,024.
             grid: lists of values of the three before; the best combination on the validation part is kept.
             early_stopping: stop after so many trees without improvement on the validation part; None does not.
-            threads: of the library; None is one a core.
+            threads: of the library; None is as many as cores and rows allow.
             seed: of the library.
         """
         self.features = features
@@ -53,34 +53,35 @@ class LightGBM(System):
         import lightgbm
 
         self._names = train.names(self.features)
-        data = lightgbm.Dataset(train.matrix(self.features), train.y, params=self._fixed(), free_raw_data=False)
+        fixed = self._fixed(len(train))
+        data = lightgbm.Dataset(train.matrix(self.features), train.y, params=fixed, free_raw_data=False)
         watched = data.create_valid(validation.matrix(self.features), validation.y) if len(validation) else None
         self._model, self._chosen = boosting.search(
-            lambda settings: self._train(settings, data, watched),
-            lambda model: model.predict(validation.matrix(self.features)),
+            lambda settings: self._train(settings, fixed, data, watched),
+            lambda model: self._ask(model, validation),
             self._settings,
             self._grid,
             validation,
         )
 
-    def _fixed(self) -> dict[str, Any]:
+    def _fixed(self, rows: int) -> dict[str, Any]:
         # One way to build histograms, so that the same seed gives the same trees.
         return {
             "objective": "regression",
             "deterministic": True,
             "force_row_wise": True,
-            "num_threads": self._threads or 0,
+            "num_threads": boosting.threads(self._threads, rows),
             "seed": self._seed,
             "verbosity": -1,
         }
 
-    def _train(self, settings: dict[str, Any], data: Any, watched: Any) -> Any:
+    def _train(self, settings: dict[str, Any], fixed: dict[str, Any], data: Any, watched: Any) -> Any:
         import lightgbm
 
         stopping = self._early_stopping if watched is not None else None
         return lightgbm.train(
             {
-                **self._fixed(),
+                **fixed,
                 "max_depth": settings["max_depth"],
                 "num_leaves": self._num_leaves or min(2 ** settings["max_depth"], MOST_LEAVES),
                 "learning_rate": settings["learning_rate"],
@@ -91,10 +92,13 @@ class LightGBM(System):
             callbacks=[lightgbm.early_stopping(stopping, verbose=False)] if stopping else None,
         )
 
-    def predict(self, posts: Examples) -> np.ndarray:
+    def _ask(self, model: Any, posts: Examples) -> np.ndarray:
         if not len(posts):
             return np.empty(0)  # the library takes empty data for an error
-        return self._model.predict(posts.matrix(self.features))
+        return model.predict(posts.matrix(self.features), num_threads=boosting.threads(self._threads, len(posts)))
+
+    def predict(self, posts: Examples) -> np.ndarray:
+        return self._ask(self._model, posts)
 
     def save(self, folder: Path) -> None:
         self._model.save_model(folder / "model.txt")

@@ -81,6 +81,21 @@ def seeded(seed: int, device: str = "cpu") -> Iterator[None]:
         yield
 
 
+@contextmanager
+def few_threads(network: nn.Module) -> Iterator[None]:
+    """One thread of PyTorch for a network of less than a million parameters.
+
+    Its steps are done before threads have found each other, and on busy cores they take far longer.
+    """
+    before = torch.get_num_threads()
+    if sum(p.numel() for p in network.parameters()) < 1_000_000:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def fit_network(
     network: nn.Module,
     train: Data,
@@ -114,7 +129,7 @@ def fit_network(
         workers=workers,
     )  # fmt: skip
     file = checkpoint / f"{_key(network, train, settings)}.pt" if checkpoint else None
-    with seeded(seed, device):
+    with seeded(seed, device), few_threads(network):
         run = _Run(network, train, validation, settings)
         if file and file.exists():
             run.restore(torch.load(file, map_location="cpu", weights_only=True))
@@ -138,7 +153,7 @@ def predict_network(
     """Outputs [n, ...] of the network in evaluation mode, float32."""
     network.to(device).eval()
     batches = load(data, cut(np.arange(len(data)), batch_size), device, workers)
-    with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+    with few_threads(network), torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
         outputs = [network(**inputs(batch)).float().cpu() for batch in batches]
     network.cpu()
     return torch.cat(outputs).numpy() if outputs else np.empty(0, dtype=np.float32)
@@ -183,7 +198,8 @@ class _Run:
 
     def epoch(self) -> Iterator[None]:
         """Train from where the epoch stands to its end or until stopping; yields after each validation."""
-        batches = shuffled(len(self._train), self._settings.batch_size, [self._settings.seed, self.at.epoch])
+        groups = getattr(self._train, "groups", None)
+        batches = shuffled(len(self._train), self._settings.batch_size, [self._settings.seed, self.at.epoch], groups)
         for batch in self._load(self._train, batches[self.at.batch :]):
             self._step(batch)
             self.at.batch += 1

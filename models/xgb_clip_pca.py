@@ -48,7 +48,7 @@ class XGBClipPCA(System):
             learning_rate: share of each tree's correction that is taken.
             grid: lists of values of the three above; the best combination on the validation part is kept.
             early_stopping: stop after so many trees without improvement on the validation part; None does not.
-            threads: of XGBoost; None is one a core.
+            threads: of XGBoost; None is as many as cores and rows allow.
             seed: of XGBoost.
         """
         self.features = features

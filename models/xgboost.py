@@ -40,7 +40,7 @@ class XGBoost(System):
             learning_rate: share of each tree's correction that is taken.
             grid: lists of values of the three above; the best combination on the validation part is kept.
             early_stopping: stop after so many trees without improvement on the validation part; None does not.
-            threads: of the library; None is one a core.
+            threads: of the library; None is as many as cores and rows allow.
             seed: of the library.
         """
         self.features = features
@@ -63,7 +63,9 @@ class XGBoost(System):
     def _data(self, posts: Examples) -> Any:
         import xgboost
 
-        return xgboost.DMatrix(posts.matrix(self.features), posts.y, nthread=self._threads or 0)
+        return xgboost.DMatrix(
+            posts.matrix(self.features), posts.y, nthread=boosting.threads(self._threads, len(posts))
+        )
 
     def _train(self, settings: dict[str, Any], data: Any, watched: Any) -> Any:
         import xgboost
@@ -75,7 +77,7 @@ class XGBoost(System):
                 "tree_method": "hist",
                 "max_depth": settings["max_depth"],
                 "learning_rate": settings["learning_rate"],
-                "nthread": self._threads or 0,
+                "nthread": boosting.threads(self._threads, data.num_row()),
                 "seed": self._seed,
             },
             data,

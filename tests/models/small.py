@@ -20,6 +20,11 @@ SMALL = {
     "svr": {"features": ["tabular", "clip", "stats"], "C": 10.0},
     "xgb_clip_pca": {"features": ["tabular", "clip", "stats"], "components": 8, **TREES},
     "xgb_mlp": {**STACK, "epochs": 8, "learning_rate": 0.01},
+    "hybrid_cnn": {
+        "features": {"image": ["pixels"], "context": ["tabular"]},
+        **{"channels": [4, 4], "hidden": [16, 8], "head": "linear", "standardize": True, "epochs": 10},
+        "learning_rate": 0.01,
+    },
     "xgb_conv1d": {**STACK, "epochs": 8, "learning_rate": 0.005, "components": 6, "channels": [4], "hidden": [8]},
 }
 """Model -> keyword arguments that train it in well under a second."""
@@ -43,7 +48,9 @@ def make_examples(n: int = 120, seed: int = 0) -> Examples:
     expected = 5 + 1.2 * user + 2 * tabular[:, 0] + 1.5 * stats[:, 0]
     without = rng.random(n) < 0.1
     clip = rng.normal(size=(n, 6)).astype(np.float16)
-    clip[without], stats[without] = np.nan, np.nan
+    bright = np.clip(128 + 40 * stats[:, 0], 0, 255)[:, None, None, None]
+    pixels = (bright + rng.normal(0, 5, (n, 8, 8, 3))).astype(np.float16)
+    clip[without], stats[without], pixels[without] = np.nan, np.nan, np.nan
     tabular[rng.random(n) < 0.05, 2] = np.nan
     posts = pd.DataFrame(
         {
@@ -56,6 +63,7 @@ def make_examples(n: int = 120, seed: int = 0) -> Examples:
     features = {
         "tabular": FeatureValues(tabular, ["a", "b", "c"]),
         "clip": FeatureValues(clip),
+        "pixels": FeatureValues(pixels),
         "stats": FeatureValues(stats, ["clarity", "brightness"]),
     }
     return Examples(posts, features, expected + rng.normal(0, 0.2, n), "likes", "log2p1")

@@ -124,3 +124,9 @@ def test_catboost_says_so_where_no_input_differs():
 def test_shares_sum_to_one_or_are_zero():
     assert boosting.shares(["a", "b"], [1, 3]) == {"a": 0.25, "b": 0.75}
     assert boosting.shares(["a"], [0]) == {"a": 0}
+
+
+def test_threads_are_those_asked_for_or_what_the_rows_are_worth(monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    assert [boosting.threads(None, rows) for rows in (0, 9_999, 10_000, 10**6)] == [1, 1, 2, 4]
+    assert boosting.threads(3, 10) == 3

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from models.batches import Tensors, cut, shuffled
-from models.training import fit_network, predict_network, seeded, squared_error
+from models.training import few_threads, fit_network, predict_network, seeded, squared_error
 from pipeline.errors import UserError
 
 
@@ -204,3 +204,13 @@ def test_nothing_is_left_in_the_folder_or_on_the_terminal(tmp_path, monkeypatch,
 def test_arrays_must_have_the_same_length():
     with pytest.raises(ValueError, match="different lengths"):
         Tensors({"a": np.zeros(3), "b": np.zeros(4)})
+
+
+@pytest.mark.parametrize(("width", "threads"), [(10, 1), (1000, 2)])
+def test_small_networks_take_one_thread(width, threads):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    with few_threads(nn.Linear(width, width)):
+        assert torch.get_num_threads() == threads
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(before)
