@@ -128,6 +128,9 @@ def _described(encoder: str, named: dict[str, Any] | None, file: Path, weights: 
 
 def _tagged(encoder: str, config: dict[str, Any], tag: str) -> Source:
     known = pretrained.get_pretrained_cfg(encoder, tag)
+    other = _other_activation(encoder)
+    if not known and pretrained.get_pretrained_cfg(other, tag):
+        raise UserError(f"{_KEY}.pretrained: {encoder} has no tag '{tag}', {other} has; set encoder: {other}")
     if not known:
         tags = ", ".join(pretrained.list_pretrained_tags_by_model(encoder)) or "none"
         raise UserError(f"{_KEY}.pretrained: no file, folder or tag '{tag}' of {encoder}; its tags: {tags}")
@@ -142,9 +145,14 @@ def _tagged(encoder: str, config: dict[str, Any], tag: str) -> Source:
 def _check_quick_gelu(encoder: str, config: dict[str, Any], where: Any, *, trained_with: bool) -> None:
     if bool(config.get("quick_gelu")) == trained_with:
         return
-    other = f"{encoder}-quickgelu" if trained_with else encoder.removesuffix("-quickgelu")
     how = "with" if trained_with else "without"
-    raise UserError(f"{_KEY}: {where} was trained {how} QuickGELU, {encoder} is not; set encoder: {other}")
+    other = _other_activation(encoder)
+    raise UserError(f"{_KEY}: {where} was trained {how} QuickGELU, unlike {encoder}; set encoder: {other}")
+
+
+def _other_activation(encoder: str) -> str:
+    suffix = "-quickgelu"
+    return encoder.removesuffix(suffix) if encoder.endswith(suffix) else encoder + suffix
 
 
 def build(source: Source, seed: int) -> torch.nn.Module:
