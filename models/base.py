@@ -15,26 +15,40 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from pipeline.errors import UserError
 
+if TYPE_CHECKING:
+    from pipeline.stream import StreamedArray
+
 Roles = Mapping[str, Sequence[str]]
+BLOCK = 4096
+"""Rows read at a time where a table is made of a streamed feature."""
 
 
 @dataclass(frozen=True)
 class FeatureValues:
-    """One feature of n posts: `values` [n, *shape], NaN where a post has none; `names` of tabular columns."""
+    """One feature of n posts: `values` [n, *shape], NaN where a post has none; `names` of tabular columns.
 
-    values: np.ndarray
+    Values too large for memory are a `pipeline.stream.StreamedArray`, which reads from disk the rows that are
+    asked for; networks take either.
+    """
+
+    values: "np.ndarray | StreamedArray"
     names: list[str] | None = None
 
     @property
     def width(self) -> int:
         """Numbers a post has, whatever their shape."""
         return int(np.prod(self.values.shape[1:], dtype=np.int64))
+
+    def take(self, rows: np.ndarray) -> "FeatureValues":
+        """The same of the posts at positions `rows`; of a streamed feature nothing is read yet."""
+        return FeatureValues(self.values.take(np.arange(len(self.values))[rows], axis=0), self.names)
 
 
 @dataclass(frozen=True)
@@ -59,16 +73,27 @@ class Examples:
         return replace(
             self,
             posts=self.posts.iloc[rows].reset_index(drop=True),
-            features={k: FeatureValues(v.values[rows], v.names) for k, v in self.features.items()},
+            features={k: v.take(rows) for k, v in self.features.items()},
             y=None if self.y is None else self.y[rows],
         )
 
     def matrix(self, features: Sequence[str]) -> np.ndarray:
-        """The named features side by side, float32 [n, d], NaN where a post has none."""
-        parts = [self.features[name].values.reshape(len(self), self.features[name].width) for name in features]
-        if not parts:
-            return np.empty((len(self), 0), dtype=np.float32)
-        return np.concatenate([part.astype(np.float32) for part in parts], axis=1)
+        """The named features side by side, float32 [n, d], NaN where a post has none.
+
+        Raises `UserError` for regions, pixels and the like that are too large for memory.
+        """
+        ends = np.cumsum([self.features[name].width for name in features], dtype=np.int64)
+        table = np.empty((len(self), ends[-1] if len(ends) else 0), dtype=np.float32)
+        for name, end in zip(features, ends, strict=True):
+            values, width = self.features[name].values, self.features[name].width
+            if values.ndim > 2 and not isinstance(values, np.ndarray):
+                shape = "x".join(map(str, values.shape[1:]))
+                raise UserError(f"features.{name}: {shape} numbers a post are too many for a system of tables")
+            for start in range(0, len(self), BLOCK):
+                rows = slice(start, start + BLOCK)
+                block = values[rows]
+                table[rows, end - width : end] = block.reshape(len(block), width)
+        return table
 
     def names(self, features: Sequence[str]) -> list[str]:
         """A name for each column of `matrix`: the feature's own, or `feature[i]`."""

@@ -9,6 +9,7 @@ from models.base import Examples, FeatureValues
 from pipeline import store, targets
 from pipeline.errors import UserError
 from pipeline.paths import Paths
+from pipeline.stream import open_feature
 from pipeline.targets import Transform
 
 PARTS = ("train", "validation", "test")
@@ -25,11 +26,11 @@ class Dataset:
         self._features = {name: self._read(paths, name) for name in features}
 
     def _read(self, paths: Paths, name: str) -> FeatureValues:
-        table = store.read_feature(paths.feature(name))
+        table = open_feature(paths.feature(name))
         ids = self._posts["post_id"].to_numpy()
         rows = store.join_positions(table.post_id, ids, str(paths.feature(name)))
-        ordered = np.array_equal(rows, np.arange(len(table.post_id)))
-        return FeatureValues(table.values if ordered else table.values[rows], table.names)
+        values = FeatureValues(table.values, table.names)
+        return values if np.array_equal(rows, np.arange(len(table.post_id))) else values.take(rows)
 
     def parts(self, target: str, transform: str, columns: Sequence[str]) -> tuple[dict[str, Examples], Transform]:
         """Examples of each part that have a usable target, and the transform fitted on the training part."""
@@ -53,7 +54,7 @@ class Dataset:
     ) -> Examples:
         posts = self._posts[["post_id", *columns]].iloc[rows].reset_index(drop=True)
         y = transform.apply(raw[rows], None if days is None else days[rows])
-        features = {k: FeatureValues(v.values[rows], v.names) for k, v in self._features.items()}
+        features = {k: v.take(rows) for k, v in self._features.items()}
         return Examples(posts=posts, features=features, y=y, target=target, transform=transform.name)
 
 

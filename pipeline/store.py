@@ -2,9 +2,11 @@
 
 A feature file has one row a post in the order of posts.parquet: `post_id`, `valid`, and either `value`
 (fixed-size binary, the raw bytes of the array) or one named float32 column a dimension. Rows that are
-not valid hold NaN. The schema metadata carries shape, dtype, names and whatever the extractor tells.
+not valid hold NaN. The schema metadata carries shape, dtype, names and whatever the extractor tells, the
+footer a hash of ids and values.
 """
 
+import hashlib
 import json
 import os
 import uuid
@@ -12,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +23,12 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import UserError
 
+if TYPE_CHECKING:
+    from pipeline.stream import StreamedArray
+
 _KEY = b"likecast"
+SHA256 = b"likecast.sha256"
+"""Key in a feature file's footer: hash of its ids and values."""
 
 
 @contextmanager
@@ -80,7 +87,7 @@ class FeatureTable:
     """One feature of many posts: `values` is [n, *shape], rows with `valid` False hold NaN."""
 
     post_id: np.ndarray
-    values: np.ndarray
+    values: "np.ndarray | StreamedArray"
     valid: np.ndarray
     metadata: dict[str, Any]
 
@@ -105,6 +112,7 @@ class FeatureWriter:
             fields.append(pa.field("value", pa.binary(self._width())))
         text = json.dumps(header, sort_keys=True, ensure_ascii=False).encode()
         self._schema = pa.schema(fields, metadata={_KEY: text})
+        self._hash = hashlib.sha256(text)
         self._atomic = atomic(path)
         # Embeddings do not compress; tabular columns do.
         codec = "zstd" if self._names is not None else "none"
@@ -114,6 +122,8 @@ class FeatureWriter:
         """Write one row group: `values` is [n, *shape]."""
         width = int(np.prod(self._shape, dtype=np.int64))
         values = np.ascontiguousarray(values, dtype=self._dtype).reshape(len(post_id), width)
+        self._hash.update(json.dumps(list(post_id)).encode())
+        self._hash.update(values)
         columns = [pa.array(post_id, pa.string()), pa.array(np.asarray(valid, dtype=bool))]
         if self._names is not None:
             columns += [pa.array(values[:, i]) for i in range(len(self._names))]
@@ -129,6 +139,7 @@ class FeatureWriter:
         return self
 
     def __exit__(self, *error: Any) -> None:
+        self._file.add_key_value_metadata({SHA256: self._hash.hexdigest()})
         self._file.close()
         self._atomic.__exit__(*error)
 
@@ -161,13 +172,21 @@ def _to_arrays(table: pa.Table, metadata: dict[str, Any]) -> FeatureTable:
             values[:, i] = table.column(name).to_numpy()
     else:
         values = np.empty((len(table), *shape), dtype=dtype)
-        row, width = 0, int(np.prod(shape, dtype=np.int64))
-        for chunk in table.column("value").chunks:
-            flat = np.frombuffer(chunk.buffers()[1], dtype=dtype, count=len(chunk) * width, offset=chunk.offset * width)
-            values[row : row + len(chunk)] = flat.reshape(len(chunk), *shape)
+        row = 0
+        for chunk in vectors(table, shape, dtype):
+            values[row : row + len(chunk)] = chunk
             row += len(chunk)
     post_id = table.column("post_id").to_numpy()
     return FeatureTable(post_id, values, table.column("valid").to_numpy(), metadata)
+
+
+def vectors(table: pa.Table, shape: Sequence[int], dtype: np.dtype) -> Iterator[np.ndarray]:
+    """The values [m, *shape] in each chunk of the column `value`, read-only and without a copy."""
+    width = int(np.prod(shape, dtype=np.int64))
+    for chunk in table.column("value").chunks:
+        offset = chunk.offset * width * dtype.itemsize
+        flat = np.frombuffer(chunk.buffers()[1], dtype=dtype, count=len(chunk) * width, offset=offset)
+        yield flat.reshape(len(chunk), *shape)
 
 
 def join_positions(keys: np.ndarray, wanted: np.ndarray, what: str) -> np.ndarray:

@@ -10,7 +10,7 @@ from pipeline import params, plan
 from pipeline.paths import Paths
 
 ROOT = Path(__file__).parents[1]
-SHARED = {"errors", "paths", "params", "store", "compute", "targets", "published", "metrics"}
+SHARED = {"errors", "paths", "params", "store", "compute", "targets", "published", "metrics", "stream"}
 STAGES = ["readers", "posts", "images", "split", "features", "inputs", "examples", "train", "evaluate", "predict"]
 
 
