@@ -1,4 +1,4 @@
-"""A network that predicts one number a post, on a standardised target.
+"""A network that predicts one number a post, by default on a standardised target.
 
 Ours, where papers are silent: the network learns (y - mean) / deviation of the training part, so that its
 learning rate means the same whatever the target's unit, and a constant target comes back as it is.
@@ -29,15 +29,19 @@ class Regressor:
         make: the network, from the widths of its inputs by name; called with those inputs [n, ...] it gives [n].
         seed: of its first weights, the order of rows and dropout.
         device: cpu, cuda or mps.
+        standardize: learn the standardised target, or the target as it is.
         training: further arguments of `models.training.fit_network`.
     """
 
-    def __init__(self, make: Callable[..., nn.Module], *, seed: int, device: str, **training: Any):
+    def __init__(
+        self, make: Callable[..., nn.Module], *, seed: int, device: str, standardize: bool = True, **training: Any
+    ):
         self._make, self._seed, self._device, self._training = make, seed, device, training
+        self._standardize = standardize
 
     def fit(self, x: Arrays, y: np.ndarray, x_validation: Arrays, y_validation: np.ndarray) -> None:
         """Learn `y` [n] from the arrays [n, ...] of `x`; the validation ones may be empty."""
-        mean, deviation = float(np.mean(y)), float(np.std(y))
+        mean, deviation = (float(np.mean(y)), float(np.std(y))) if self._standardize else (0.0, 1.0)
         if deviation <= 1e-9 * abs(mean):
             deviation = 0.0
         self._state = {"widths": _widths(x), "mean": mean, "deviation": deviation}

@@ -35,6 +35,8 @@ def examples(n, size=16, seed=0):
 def test_forward_equals_plain_numpy(head):
     torch.manual_seed(0)
     network = HybridNetwork(size=8, context=2, channels=(3, 5), hidden=(7, 4), head=head).double()
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
     rng = np.random.default_rng(0)
     pixels, context = rng.uniform(0, 255, (4, 8, 8, 3)), rng.random((4, 2))
     parameters = {NAMES[name]: value.detach().numpy() for name, value in network.named_parameters()}
