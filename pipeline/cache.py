@@ -62,8 +62,9 @@ class ValueCache:
         return wanted[self._ids.get_indexer(wanted) < 0].tolist()
 
     def take(self, image_ids: np.ndarray) -> np.ndarray:
-        """Values [n, *shape] of images [n]; NaN where an id is missing or not in the cache."""
-        values = np.full((len(image_ids), *self._shape), np.nan, dtype=self._dtype)
+        """Values [n, *shape] of images [n]; NaN (0 in whole numbers) where an id is missing or not in the cache."""
+        gap = np.nan if self._dtype.kind == "f" else 0
+        values = np.full((len(image_ids), *self._shape), gap, dtype=self._dtype)
         places = self._ids.get_indexer(pd.Index(image_ids, dtype="object"))
         places[pd.isna(image_ids)] = -1
         files = np.where(places >= 0, self._file[places] if len(self._file) else -1, -1)

@@ -129,15 +129,19 @@ class Extractor:
         if isinstance(self.feature, ImageFeature):
             chunks = self._of_images(posts, groups, images, cache_root, compute)
         else:
-            chunks = (self.feature.extract(posts.iloc[rows].reset_index(drop=True)) for rows in groups)
+            chunks = (self._of_rows(posts.iloc[rows].reset_index(drop=True)) for rows in groups)
         ids = posts["post_id"].to_numpy()
-        for rows, values in zip(groups, chunks, strict=True):
+        for rows, (values, there) in zip(groups, chunks, strict=True):
             stored = fit_dtype(values, self.feature.dtype, self.name)
-            yield ids[rows], stored, ~np.isnan(stored).reshape(len(stored), -1).all(axis=1)
+            yield ids[rows], stored, there & ~np.isnan(stored).reshape(len(stored), -1).all(axis=1)
+
+    def _of_rows(self, posts: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+        values = self.feature.extract(posts)
+        return values, np.ones(len(values), dtype=bool)
 
     def _of_images(
         self, posts: pd.DataFrame, groups: list[slice], images: Path, cache_root: Path, compute: Compute
-    ) -> Iterator[np.ndarray]:
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         where = images / "index.parquet"
         index = store.read_frame(where, ["post_id", "image_id"])
         rows = store.join_positions(index["post_id"].to_numpy(), posts["post_id"].to_numpy(), str(where))
@@ -146,7 +150,7 @@ class Extractor:
         distinct = pd.unique(image_id[~pd.isna(image_id)])
         stored = embed_missing(self.feature, self.name, distinct, images=images, values=folder, compute=compute)
         for group in groups:
-            yield stored.take(image_id[group])
+            yield stored.take(image_id[group]), ~pd.isna(image_id[group])
 
 
 def _groups(feature: Feature, n: int) -> Iterator[slice]:
