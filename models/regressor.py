@@ -30,14 +30,22 @@ class Regressor:
         seed: of its first weights, the order of rows and dropout.
         device: cpu, cuda or mps.
         standardize: learn the standardised target, or the target as it is.
+        predict_batch: rows asked for at once in prediction.
         training: further arguments of `models.training.fit_network`.
     """
 
     def __init__(
-        self, make: Callable[..., nn.Module], *, seed: int, device: str, standardize: bool = True, **training: Any
+        self,
+        make: Callable[..., nn.Module],
+        *,
+        seed: int,
+        device: str,
+        standardize: bool = True,
+        predict_batch: int = 1024,
+        **training: Any,
     ):
         self._make, self._seed, self._device, self._training = make, seed, device, training
-        self._standardize = standardize
+        self._standardize, self._predict_batch = standardize, predict_batch
 
     def fit(self, x: Arrays, y: np.ndarray, x_validation: Arrays, y_validation: np.ndarray) -> None:
         """Learn `y` [n] from the arrays [n, ...] of `x`; the validation ones may be empty."""
@@ -60,8 +68,13 @@ class Regressor:
 
     def predict(self, x: Arrays) -> np.ndarray:
         """Predictions [n], on the scale of the target."""
-        output = predict_network(self._network, Tensors(x), device=self._device)
+        output = self.ask(lambda network: network, x)
         return output.astype(np.float64) * self._state["deviation"] + self._state["mean"]
+
+    def ask(self, question: Callable[[nn.Module], nn.Module], x: Arrays) -> np.ndarray:
+        """What `question`, a module around the network, says of the arrays: float32 [n, ...], unscaled."""
+        asked = question(self._network)
+        return predict_network(asked, Tensors(x), batch_size=self._predict_batch, device=self._device)
 
     def save(self, folder: Path) -> None:
         """Write weights as network.safetensors, and the target's scale and the loss curve as network.json."""

@@ -293,7 +293,8 @@ def _save(state: dict[str, Any], file: Path) -> None:
 def _key(network: nn.Module, train: Data, settings: Settings) -> str:
     """Name of a training's state: another start, other data or other settings are another training."""
     told = {**vars(settings), "loss": settings.loss.__qualname__, "workers": None}
-    digest = hashlib.sha256(repr((type(network).__qualname__, told, train.digest())).encode())
+    # Its print names what has no weights: dropout, ablations.
+    digest = hashlib.sha256(repr((repr(network), told, train.digest())).encode())
     for tensor in network.state_dict().values():
         digest.update(tensor.detach().cpu().numpy().tobytes())
     return digest.hexdigest()[:32]

@@ -1,0 +1,116 @@
+"""Deep multi-modal fusion: the mean of the regions beside the LSTM's state, and no user.
+
+The baseline DMF of Zhang et al., UHAN, 4.1.3: "integrate visual representation from VGG and textual
+representation from LSTM"; equations by their numbers there. Ours: the LSTM's last state, no dense layer
+between the mean of the regions and the head, zeros for a modality a post lacks.
+
+Shapes: b posts, r regions, v numbers a region, w words, k a state or region.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from models.attention import Head, Items, RegionLayer, Regions, Words
+from models.words_regions import Sizes, WordsRegions
+
+Pooling = Literal["last", "mean"]
+
+
+class DMFNetwork(nn.Module):
+    """Picture and words side by side into a dense network."""
+
+    def __init__(
+        self,
+        *,
+        regions: int,
+        words: int,
+        states: int,
+        embedding: int,
+        head: Sequence[int],
+        region_layer: RegionLayer = "none",
+        region_width: int | None = None,
+        pooling: Pooling = "last",
+    ):
+        """Of `regions` numbers a region, through the region layer to `region_width`; `words` rows."""
+        super().__init__()
+        width = region_width or regions
+        self.regions = Regions(regions, width, region_layer)
+        self.words = Words(words, embedding, states)
+        self.pooling: Pooling = pooling
+        self.head = Head(width + states, head)
+
+    def forward(self, regions: Float[Tensor, "b r v"], words: Int[Tensor, "b w"]) -> Float[Tensor, " b"]:
+        v = self.regions(regions)  # [b, r, k]
+        t = self.words(words)  # [b, w, k] (1-6)
+        v_mean = v.pool(v.equal())  # [b, k] (12)
+        h = t.pool(t.equal() if self.pooling == "mean" else _last(t))  # [b, k] (8, or the last of 6)
+        return self.head(torch.cat([v_mean, h], dim=-1))  # (22)
+
+    def extra_repr(self) -> str:
+        return f"pooling={self.pooling}"
+
+
+def _last(items: Items) -> Float[Tensor, "b w"]:
+    """All weight on the last that is there; none where nothing is."""
+    following = nn.functional.pad(items.mask[:, 1:], (0, 1))  # [b, w]
+    return (items.mask & ~following).to(items.x.dtype)
+
+
+class DMF(WordsRegions):
+    """Deep multi-modal fusion of regions and words."""
+
+    def __init__(
+        self,
+        *,
+        features: dict[str, list[str]],
+        hidden: int = 512,
+        head: Sequence[int] = (512,),
+        region_layer: RegionLayer = "none",
+        pooling: Pooling = "last",
+        penalty: float = 0.0,
+        standardize: bool = True,
+        learning_rate: float = 1e-3,
+        epochs: int = 100,
+        batch_size: int = 128,
+        validate_every: int | None = 64,
+        patience: int | None = 20,
+        seed: int = 0,
+        device: str = "cpu",
+        checkpoint: Path | None = None,
+    ):
+        """Network over `features`.
+
+        Args:
+            features: one feature of regions under `regions`, one of word numbers under `words`.
+            hidden: numbers of an LSTM state and of a word vector, and of a region after a region layer.
+            head: hidden widths of the dense network.
+            region_layer: none, or a dense layer without bias on regions, `linear` or `tanh`.
+            pooling: the LSTM's state after the last word, or the mean of its states.
+            penalty: L2 on word vectors and the head's biases, as UHAN was released with: 0.0001.
+            standardize: learn the target standardised (ours), or as it is.
+            learning_rate: Adam's.
+            epochs: passes over the training part, at most.
+            batch_size: posts a step.
+            validate_every: batches between validations; None is after every epoch.
+            patience: validations without improvement until it stops and takes the best weights back.
+            seed: of weights and the order of rows.
+            device: cpu, cuda or mps.
+            checkpoint: folder an interrupted training goes on from.
+        """
+        self._network = {
+            "states": hidden, "embedding": hidden, "head": head, "region_layer": region_layer,
+            "region_width": None if region_layer == "none" else hidden, "pooling": pooling,
+        }  # fmt: skip
+        super().__init__(
+            features, image=True, text=True, user=False, penalty=penalty, standardize=standardize,
+            learning_rate=learning_rate, epochs=epochs, batch_size=batch_size, validate_every=validate_every,
+            patience=patience, seed=seed, device=device, checkpoint=checkpoint, label="dmf",
+        )  # fmt: skip
+
+    def make(self, sizes: Sizes) -> DMFNetwork:
+        return DMFNetwork(regions=sizes["regions"], words=sizes["words"], **self._network)
