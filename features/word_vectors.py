@@ -53,7 +53,7 @@ class _Reader:
     def __init__(self, path: Path, dimensions: int, stack: ExitStack):
         self._path, self._dimensions, self._place = path, dimensions, "line 1"
         try:
-            self._file = io.BufferedReader(self._open(stack), BUFFER)
+            self._file = stack.enter_context(io.BufferedReader(self._open(stack), BUFFER))
         except _TORN as error:
             raise UserError(f"{path}: cannot be opened: {error}") from None
 
