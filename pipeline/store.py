@@ -11,6 +11,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from pipeline.stream import StreamedArray
 
 _KEY = b"likecast"
+READERS = 4
+"""Row groups of a vector feature read at a time."""
 SHA256 = b"likecast.sha256"
 """Key in a feature file's footer: hash of its ids and values."""
 
@@ -116,7 +119,8 @@ class FeatureWriter:
         self._atomic = atomic(path)
         # Embeddings do not compress; tabular columns do.
         codec = "zstd" if self._names is not None else "none"
-        self._file = pq.ParquetWriter(self._atomic.__enter__(), self._schema, compression=codec, use_dictionary=False)
+        pages = {"use_dictionary": False, "data_page_size": 2**26}
+        self._file = pq.ParquetWriter(self._atomic.__enter__(), self._schema, compression=codec, **pages)
 
     def append(self, post_id: Sequence[str], values: np.ndarray, valid: np.ndarray) -> None:
         """Write one row group: `values` is [n, *shape]."""
@@ -161,7 +165,29 @@ def read_feature(path: Path) -> FeatureTable:
     """A whole feature as arrays."""
     metadata = feature_metadata(path)
     with pq.ParquetFile(path, memory_map=True) as file:
-        return _to_arrays(file.read(), metadata)
+        if metadata["names"] is not None:
+            return _to_arrays(file.read(), metadata)
+        others = file.read(columns=["post_id", "valid"])
+        sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+    values = np.empty((len(others), *metadata["shape"]), dtype=metadata["dtype"])
+    # Row groups one by one and side by side: twice as fast as Arrow's read of them all and a copy.
+    with ThreadPoolExecutor(READERS) as pool:
+        starts = np.cumsum([0, *sizes[:-1]])
+        list(pool.map(lambda group: _fill(values[starts[group] :], _read_vectors(path, group)), range(len(sizes))))
+    return FeatureTable(others["post_id"].to_numpy(), values, others["valid"].to_numpy(), metadata)
+
+
+def _read_vectors(path: Path, group: int) -> pa.Table:
+    with pq.ParquetFile(path, memory_map=True) as file:
+        return file.read_row_group(group, columns=["value"], use_threads=False)
+
+
+def _fill(values: np.ndarray, table: pa.Table) -> None:
+    """Copy the vectors of a table to the first rows of `values`."""
+    row = 0
+    for chunk in vectors(table, values.shape[1:], values.dtype):
+        values[row : row + len(chunk)] = chunk
+        row += len(chunk)
 
 
 def _to_arrays(table: pa.Table, metadata: dict[str, Any]) -> FeatureTable:
@@ -172,10 +198,7 @@ def _to_arrays(table: pa.Table, metadata: dict[str, Any]) -> FeatureTable:
             values[:, i] = table.column(name).to_numpy()
     else:
         values = np.empty((len(table), *shape), dtype=dtype)
-        row = 0
-        for chunk in vectors(table, shape, dtype):
-            values[row : row + len(chunk)] = chunk
-            row += len(chunk)
+        _fill(values, table)
     post_id = table.column("post_id").to_numpy()
     return FeatureTable(post_id, values, table.column("valid").to_numpy(), metadata)
 

@@ -1,0 +1,130 @@
+"""Packing and extraction on one warm cluster, against decoding alone and the bare encoder on the same cores."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import torch
+from PIL import Image
+
+from benchmarks.measure import Measure, seconds, warm_cluster
+from benchmarks.pictures import draw_photos
+from features.clip_image import ClipImage
+from pipeline.compute import Compute, OnceAWorker, map_shards
+from pipeline.features import Extractor
+from pipeline.images import Packing, Shard, pack, read_shard, shards_of
+
+PHOTOS = 768
+EMBEDDED = 256
+ONE_BY_ONE = 32
+ENCODER = {"encoder": "ViT-B-32", "pretrained": None}
+PACKING = Packing(max_side=512, shard_images=64)
+
+
+def run(folder: Path) -> Iterator[Measure]:
+    """Images a second, ours and the limit's."""
+    with warm_cluster() as compute:
+        posts = draw_photos(folder / "raw", PHOTOS, compute)
+        yield packing(folder, posts, compute)
+        yield statistics(folder, posts, compute)
+        yield from embedding(folder, posts[:EMBEDDED], compute)
+
+
+def packing(folder: Path, posts: pd.DataFrame, compute: Compute) -> Measure:
+    """Against opening and decoding every file with Pillow."""
+    files = [folder / "raw" / image for image in posts["image"]]
+    shards = [files[i : i + 64] for i in range(0, len(files), 64)]
+    rounds = iter(range(100))
+
+    def ours() -> None:
+        pack(posts, folder / "raw", folder / f"packed-{next(rounds)}", PACKING, compute)
+
+    ours_s, limit_s = seconds(ours, lambda: _drain(compute, decode_files, shards))
+    return _rate("packing", "decoding the originals", len(posts), ours_s, limit_s, "aim 0.8")
+
+
+def decode_files(files: list[Path]) -> None:
+    """Decode files as they are; runs in a worker."""
+    for file in files:
+        with Image.open(file) as image:
+            image.load()
+
+
+def statistics(folder: Path, posts: pd.DataFrame, compute: Compute) -> Measure:
+    """Against decoding what is packed."""
+    shards = _packed(folder)
+    ours_s, limit_s = seconds(
+        _extraction("image_stats", {}, folder, posts, compute), lambda: _drain(compute, decode_packed, shards)
+    )
+    return _rate("image_stats", "decoding the packed images", len(posts), ours_s, limit_s)
+
+
+def decode_packed(shard: Shard) -> None:
+    """Decode the images of one shard; runs in a worker."""
+    for _ in read_shard(shard.path, shard.rows):
+        pass
+
+
+def embedding(folder: Path, posts: pd.DataFrame, compute: Compute) -> Iterator[Measure]:
+    """Against the same encoder in the same workers on tensors in memory, and against a plain script."""
+    shared = OnceAWorker(ClipImage(**ENCODER))
+    counts = [PACKING.shard_images] * (len(posts) // PACKING.shard_images)
+    _drain(compute, encode_memory, [1] * 8, shared)
+    ours_s, limit_s = seconds(
+        _extraction("clip_image", ENCODER, folder, posts, compute),
+        lambda: _drain(compute, encode_memory, counts, shared),
+        rounds=2,
+    )
+    yield _rate("clip_image", "the bare encoder on tensors in memory", len(posts), ours_s, limit_s, "aim 0.95")
+    (script_s,) = seconds(one_by_one(folder, posts[:ONE_BY_ONE]), rounds=2)
+    script_s *= len(posts) / ONE_BY_ONE
+    yield _rate("clip_image", "a script, one image at a time", len(posts), ours_s, script_s)
+
+
+def encode_memory(n: int, shared: OnceAWorker) -> None:
+    """Run `n` images of zeros through the network; runs in a worker."""
+    feature = shared.value
+    with torch.inference_mode():
+        for start in range(0, n, feature.batch_size):
+            feature.network(torch.zeros(min(feature.batch_size, n - start), 3, 224, 224))
+
+
+def one_by_one(folder: Path, posts: pd.DataFrame):
+    """What one writes first: open a file, preprocess it, encode it, take the next."""
+    import open_clip
+
+    model, _, preprocess = open_clip.create_model_and_transforms("ViT-B-32")
+    model.eval()
+
+    def script() -> None:
+        with torch.no_grad():
+            for image in posts["image"]:
+                model.encode_image(preprocess(Image.open(folder / "raw" / image)).unsqueeze(0))
+
+    return script
+
+
+def _extraction(name: str, arguments: dict, folder: Path, posts: pd.DataFrame, compute: Compute):
+    """Extraction of one feature from packs, with an empty cache each time it is called."""
+    rounds = iter(range(100))
+
+    def extract() -> None:
+        extractor, r = Extractor.make(name, arguments, Compute(device="cpu")), next(rounds)
+        where = {"images": folder / "packed-0", "cache_root": folder / f"cache-{name}-{r}", "compute": compute}
+        extractor.write(folder / f"{name}-{r}.parquet", posts, **where)
+
+    return extract
+
+
+def _packed(folder: Path) -> list[Shard]:
+    index = pd.read_parquet(folder / "packed-0/index.parquet")
+    return shards_of(folder / "packed-0", index["image_id"].dropna().unique())
+
+
+def _drain(compute: Compute, function, shards: list, *arguments) -> None:
+    for _ in map_shards(compute, function, shards, *arguments, title="limit"):
+        pass
+
+
+def _rate(name: str, limit: str, n: int, ours_s: float, limit_s: float, aim: str = "") -> Measure:
+    return Measure(name, limit, n / ours_s, n / limit_s, "images/s", aim)
