@@ -26,6 +26,8 @@ class Feature(ABC):
     """Columns of posts.parquet it needs, all of them."""
     dtype: ClassVar[str] = "float16"
     """How values are stored: float16 for vectors, float32 for named columns."""
+    reads_horizon: ClassVar[bool] = False
+    """Whether it may read `collected_at`, as the end of the hours online that whoever asks gives beforehand."""
 
     def missing(self, available: Collection[str]) -> list[str]:
         """Columns this feature needs and a dataset with the `available` ones lacks."""

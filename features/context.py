@@ -19,16 +19,19 @@ class Context(PostsFeature):
     Source: Zhang et al., Picture or Words, section 4.1. Ours: the maxima are the training part's (the paper
     divides by the whole set's 99,891 and 52,155), of absolute values, so that no column changes its sign. A
     missing number is NaN, as is all of a column the training part has no number of. Columns:
-    `<column>_per_maximum`.
+    `<column>_per_maximum`. The hours are no leak: whoever asks for a prediction says after how many.
     """
 
     dtype = "float32"
+    reads_horizon = True
 
     def __init__(self, *, columns: list[str] | None = None):
         """`columns` of numbers, `elapsed_hours` among them; null for followers and elapsed hours."""
         self.wanted = ["followers", ELAPSED] if columns is None else columns
         if not self.wanted or len(set(self.wanted)) < len(self.wanted):
             raise UserError(f"features.context.columns: {self.wanted} must name columns, each once")
+        for name in set(self.wanted).intersection(TIMES):
+            raise UserError(f"features.context.columns: '{name}' is a time; name {ELAPSED} for the hours between both")
         self.columns = tuple(c for name in self.wanted for c in (TIMES if name == ELAPSED else (name,)))
         self.maxima: list[float | None] = []
 

@@ -21,6 +21,8 @@ from pipeline.readers.base import CANONICAL
 log = logging.getLogger(__name__)
 
 PIPELINE_KEYS = ("model", "seeds")
+HORIZON = "collected_at"
+"""Known before a post is published only as the horizon somebody asks for; see `Feature.reads_horizon`."""
 
 
 def main(paths: Paths = Paths()) -> None:
@@ -99,8 +101,9 @@ def plan_features(entries: dict[str, Any], known: dict[str, str]) -> tuple[dict[
     reasons, columns = {}, {}
     for name, entry in entries.items():
         feature = make_feature(name, entry)
-        lacking = feature.missing(known)
-        columns[name] = feature.reads(known)
+        its = known if feature.reads_horizon else {k: v for k, v in known.items() if k != HORIZON}
+        lacking = feature.missing(its)
+        columns[name] = feature.reads(its)
         if not lacking and not columns[name]:
             lacking = ["any column it could use"]
         reasons[name] = f"the data lacks {', '.join(lacking)}" if lacking else None
@@ -121,7 +124,7 @@ def plan_system(
         if feature not in reasons:
             raise UserError(f"systems.{name}.features: there is no entry 'features.{feature}'")
     for column in system.columns:
-        if column in (*target_transforms, "collected_at"):
+        if column in (*target_transforms, HORIZON):
             raise UserError(f"systems.{name}: reads column '{column}', which is not known before a post is published")
     kept = {role: [f for f in names if reasons[f] is None] for role, names in roles.items()}
     why = [f"without {f}: {reasons[f]}" for f in models.flat(system.features) if reasons[f]]
@@ -150,9 +153,10 @@ def present_columns(paths: Paths) -> list[str]:
 def known_in_time(paths: Paths, dataset: dict[str, Any], available: Collection[str]) -> dict[str, str]:
     """Columns features may read, with Arrow's name of their type: what is known before a post is published.
 
-    Those are the canonical ones but `collected_at`, and the dataset's `extra_columns`; never a target.
+    Those are the canonical ones and the dataset's `extra_columns`; never a target. The horizon is among them,
+    for the features that may read it.
     """
-    known = {*CANONICAL, *(dataset.get("extra_columns") or ())} - {"collected_at", *dataset["targets"]}
+    known = {*CANONICAL, *(dataset.get("extra_columns") or ())} - {*dataset["targets"]}
     return {f.name: str(f.type) for f in pq.read_schema(paths.posts) if f.name in known and f.name in available}
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from features.base import Feature
 from models.base import FeatureValues
 from pipeline import images, params, posts, store, targets, train
 from pipeline.compute import Compute
@@ -21,9 +22,11 @@ from pipeline.errors import UserError, run_stage
 from pipeline.examples import unpublished
 from pipeline.features import Extractor
 from pipeline.paths import Paths
+from pipeline.plan import HORIZON
 
 log = logging.getLogger(__name__)
 
+MOST_DAYS = 36_500
 WRITERS = {
     ".csv": lambda frame, path: frame.to_csv(path, index=False),
     ".tsv": lambda frame, path: frame.to_csv(path, index=False, sep="\t"),
@@ -49,7 +52,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--system", required=True, help="an entry of params.yaml that has been trained")
     parser.add_argument("--posts", required=True, type=Path, help="table of drafts; image paths start from its folder")
     parser.add_argument("--out", type=Path, help="table to write: .csv, .tsv, .jsonl or .parquet")
-    parser.add_argument("--days", type=float, help="days online to predict counts for, with a target per day")
+    parser.add_argument("--days", type=float, help="days online to predict for, where targets or features count them")
     return parser.parse_args(arguments)
 
 
@@ -58,10 +61,15 @@ def predict(paths: Paths, p: dict[str, Any], system: str, drafts: Path, *, days:
 
     Columns: `post_id`; `image`, the status of the picture, where the system looks at pictures; for each target
     `<target>_<transform>`, the prediction on the scale of training (mean over seeds), and `<target>`, the count
-    it stands for. A count per day comes back only with `days`. Raises `UserError` where a draft lacks a column.
+    it stands for. A count per day comes back only with `days`, which also say when a draft without
+    `collected_at` is looked at. Raises `UserError` where a draft lacks a column.
     """
+    if days is not None and not 0 < days < MOST_DAYS:
+        raise UserError(f"--days {days:g}: expected more than 0 and less than {MOST_DAYS}")
     description = _trained(paths, system)
     frame, image_root, _ = posts.read_drafts(p["dataset"], drafts)
+    if days is not None:
+        _look_after(frame, days)
     values, status = _features(paths, p, description["features"], frame, image_root)
     table = {"post_id": frame["post_id"]}
     if status is not None:
@@ -85,6 +93,20 @@ def _trained(paths: Paths, system: str) -> dict[str, Any]:
     return description
 
 
+def _look_after(frame: pd.DataFrame, days: float) -> None:
+    """Fill in when drafts are looked at, where neither they nor their time of posting leave it open."""
+    if "posted_at" in frame:
+        then = (frame["posted_at"] + pd.Timedelta(days=days)).astype(frame["posted_at"].dtype)
+        frame["collected_at"] = frame["collected_at"].fillna(then) if "collected_at" in frame else then
+
+
+def _check_horizon(feature: Feature, name: str, frame: pd.DataFrame) -> None:
+    lacking = [column for column in feature.columns if column in ("posted_at", HORIZON) and column not in frame]
+    if feature.reads_horizon and lacking:
+        remedy = "give --days" if lacking == [HORIZON] else "add it, and collected_at or --days"
+        raise UserError(f"drafts: no column '{lacking[0]}': features.{name} counts the hours online; {remedy}")
+
+
 def _features(
     paths: Paths, p: dict[str, Any], metadata: dict[str, Any], frame: pd.DataFrame, image_root: Path
 ) -> tuple[dict[str, FeatureValues], pd.Series | None]:
@@ -96,6 +118,7 @@ def _features(
         values, looks = {}, False
         for name, made in metadata.items():
             extractor = Extractor.restore(name, made, compute, images=packed)
+            _check_horizon(extractor.feature, name, frame)
             looks |= "image" in extractor.feature.columns
             chunks = list(extractor.extract(frame, images=packed, cache_root=paths.cache, compute=compute))
             values[name] = FeatureValues(np.concatenate([v for _, v, _ in chunks]), extractor.feature.names)

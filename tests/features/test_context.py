@@ -69,3 +69,5 @@ def test_says_what_is_missing():
     for columns in ([], ["followers", "followers"]):
         with pytest.raises(UserError, match=r"features\.context\.columns"):
             Context(columns=columns)
+    with pytest.raises(UserError, match="'collected_at' is a time; name elapsed_hours"):
+        Context(columns=["followers", "collected_at"])

@@ -2,6 +2,7 @@
 
 import pytest
 
+from features.base import discover, feature_class
 from pipeline import plan, store
 from pipeline.errors import UserError
 
@@ -108,6 +109,26 @@ def test_what_cannot_be_is_said_before_anything_runs(planned, sections, message)
         planned(**sections)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_the_horizon_reaches_the_features_that_may_read_it_and_no_other(planned):
+    features = {**FEATURES, "context": {}}
+    plans = planned(features=features, systems={"people": {**TREES, "features": ["context", "user_time"]}})
+    read = {name: set(feature["columns"]) for name, feature in plans["features"].items()}
+    assert read["context"] == {"followers", "posted_at", "collected_at"}
+    assert [name for name in read if "collected_at" in read[name]] == ["context"]
+    assert [name for name in discover() if feature_class(name).reads_horizon] == ["context"]
+
+
+def test_a_target_is_no_context(planned):
+    with pytest.raises(UserError, match=r"features\.context .*: the data lacks likes"):
+        planned(features={"context": {"columns": ["likes"]}}, systems={"people": {**TREES, "features": ["context"]}})
+
+
+def test_without_times_there_is_no_context(planned):
+    people = {**TREES, "features": ["context"]}
+    with pytest.raises(UserError, match=r"features\.context .*: the data lacks collected_at"):
+        planned(drop=["collected_at"], features={"context": {}}, systems={"people": people})
 
 
 @pytest.mark.parametrize("column", ["likes", "collected_at"])

@@ -11,6 +11,7 @@ from tests.stages import run_stages
 TREES = {"n_estimators": 10, "max_depth": 2}
 SYSTEMS = {
     "user_mean": {},
+    "context": {"model": "svr", "features": ["context"]},
     "trees": {"model": "xgboost", "features": ["user_time", "category"], "seeds": 2, **TREES},
     "stack": {
         "model": "xgb_mlp",
@@ -24,11 +25,13 @@ N = 60
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    from tests.conftest import write_params, write_posts_folder
+    from tests.conftest import build_posts, write_params, write_posts_folder
 
     root = tmp_path_factory.mktemp("trained")
-    write_posts_folder(root / "raw", n=N)
-    features = {"user_time": {}, "category": {}, "image_stats": {}}
+    posts = build_posts(N)
+    posts["collected_at"] = posts["posted_at"] + pd.to_timedelta(7 + 3 * (np.arange(N) % 5), unit="D")
+    write_posts_folder(root / "raw", posts=posts)
+    features = {"user_time": {}, "category": {}, "image_stats": {}, "context": {}}
     paths = write_params(root, features=features, systems=SYSTEMS, dataset={"targets": {"likes": "log2p1"}})
     run_stages(paths, results=False)
     return paths
@@ -37,7 +40,7 @@ def trained(tmp_path_factory):
 @pytest.fixture
 def drafts(trained):
     """The posts of the dataset again, as drafts: without likes, beside the same images."""
-    table = pd.read_csv(trained.root / "raw/posts.csv").drop(columns=["likes", "collected_at"])
+    table = pd.read_csv(trained.root / "raw/posts.csv").drop(columns="likes")
     path = trained.root / "raw/drafts.csv"
     table.to_csv(path, index=False)
     return path
@@ -105,6 +108,29 @@ def test_what_cannot_be_scored_is_one_clear_line(trained, drafts, system, change
     change(pd.read_csv(drafts)).to_csv(path, index=False)
     with pytest.raises(UserError, match=message):
         run(trained, system, path)
+
+
+def test_hours_online_are_the_drafts_own_or_those_asked_for(trained, drafts):
+    planned = drafts.with_name("planned.csv")
+    table = pd.read_csv(drafts).drop(columns="collected_at")
+    table.to_csv(planned, index=False)
+    with pytest.raises(UserError, match=r"no column 'collected_at': features\.context counts the hours .*give --days"):
+        run(trained, "context", planned)
+    asked = {days: run(trained, "context", planned, days=days)["likes"] for days in (1, 14)}
+    assert not np.allclose(asked[1], asked[14])
+    day = pd.to_datetime(table["posted_at"]) + pd.Timedelta(days=1)
+    table.assign(collected_at=day.astype(str).where(table.index < 30)).to_csv(planned, index=False)
+    mixed = run(trained, "context", planned, days=14)["likes"]
+    np.testing.assert_allclose(mixed, np.where(table.index < 30, asked[1], asked[14]))
+    table.drop(columns="posted_at").to_csv(planned, index=False)
+    with pytest.raises(UserError, match=r"no column 'posted_at'.*collected_at or --days"):
+        run(trained, "context", planned, days=14)
+
+
+@pytest.mark.parametrize("days", [0, -3, float("nan"), 1e9])
+def test_days_that_cannot_be_are_refused(trained, drafts, days):
+    with pytest.raises(UserError, match="--days"):
+        run(trained, "user_mean", drafts, days=days)
 
 
 def test_unknown_ending_is_refused_before_any_work(trained, drafts):
