@@ -132,6 +132,10 @@ class System(ABC):
         """Numbers worth a row in metrics.json: chosen hyperparameters, sizes."""
         return {}
 
+    def curve(self) -> dict[str, list[float]]:
+        """Losses while it trained: `step`, `train` and, where there was any, `validation`, of the same length."""
+        return {}
+
     def importance(self) -> dict[str, float]:
         """Share of the gain by input name, summing to one; empty where the system has no such notion."""
         return {}

@@ -126,3 +126,6 @@ class HybridCNN(System):
 
     def report(self) -> dict[str, float]:
         return self._model.report()
+
+    def curve(self) -> dict[str, list[float]]:
+        return self._model.curve()

@@ -96,6 +96,13 @@ class Regressor:
             report["validation_rmse"] = float(np.sqrt(min(curve.validation)) * self._state["deviation"])
         return report
 
+    def curve(self) -> dict[str, list[float]]:
+        """The losses at each validation on the scale of the target: for squared error, its square."""
+        scale = self._state["deviation"] ** 2
+        lists = self._state["curve"]
+        losses = {name: [loss * scale for loss in lists[name]] for name in ("train", "validation") if lists[name]}
+        return {"step": list(lists["step"]), **losses}
+
 
 def _widths(x: Arrays) -> dict[str, int]:
     return {name: int(np.prod(array.shape[1:], dtype=np.int64)) for name, array in x.items()}

@@ -144,3 +144,7 @@ class Stacked:
     def report(self) -> dict[str, float]:
         """Size and training of the network, and the booster's report."""
         return {**self._network.report(), **self._base.report()}
+
+    def curve(self) -> dict[str, list[float]]:
+        """Losses of the network; the booster has none."""
+        return self._network.curve()

@@ -112,6 +112,9 @@ class WordsRegions(System):
     def report(self) -> dict[str, float]:
         return self._model.report()
 
+    def curve(self) -> dict[str, list[float]]:
+        return self._model.curve()
+
 
 class Inside(nn.Module):
     """All attention weights of a network side by side, instead of its prediction."""

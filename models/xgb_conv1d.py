@@ -133,3 +133,6 @@ class XGBConv1d(System):
 
     def report(self) -> dict[str, float]:
         return self._model.report()
+
+    def curve(self) -> dict[str, list[float]]:
+        return self._model.curve()

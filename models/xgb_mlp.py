@@ -113,3 +113,6 @@ class XGBMLP(System):
 
     def report(self) -> dict[str, float]:
         return self._model.report()
+
+    def curve(self) -> dict[str, list[float]]:
+        return self._model.curve()

@@ -69,7 +69,7 @@ def _train_all(paths: Paths, p: dict[str, Any], name: str, plan: dict[str, Any])
     for target, transform_name in p["dataset"]["targets"].items():
         columns = [c.format(target=target, transform=transform_name) for c in probe.columns]
         parts, transform = data.parts(target, transform_name, columns)
-        learned[target] = {"transform": transform.state(), "report": {}, "importance": {}}
+        learned[target] = {"transform": transform.state(), "report": {}, "importance": {}, "curve": {}}
         for seed in seeds:
             log.info("%s: %s, seed %d, %d training posts", name, target, seed, len(parts["train"]))
             place = Path(target) / f"seed-{seed}"
@@ -82,6 +82,7 @@ def _train_all(paths: Paths, p: dict[str, Any], name: str, plan: dict[str, Any])
             frames += [_predict(system, parts[part], part, seed) for part in ("validation", "test")]
             learned[target]["report"][seed] = system.report()
             learned[target]["importance"][seed] = system.importance()
+            learned[target]["curve"][seed] = system.curve()
     metadata = {f: store.feature_metadata(paths.feature(f)) for f in used}
     return frames, {"entry": entry, "seeds": seeds, "features": metadata, "targets": learned}
 

@@ -182,6 +182,21 @@ def test_targets_decide(name, fitted):
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
+def test_a_curve_has_a_loss_at_each_step_and_falls(name, fitted):
+    curve = fitted(name).curve()
+    if curve:
+        assert set(curve) == {"step", "train", "validation"}
+        assert len({len(losses) for losses in curve.values()}) == 1
+        assert curve["step"] == sorted(set(curve["step"]))
+        assert curve["train"][-1] < curve["train"][0]
+        assert curve["validation"][-1] == pytest.approx(rmse(fitted(name).predict(VALIDATION), VALIDATION) ** 2)
+
+
+def test_networks_have_curves(fitted):
+    assert {name for name in SYSTEMS if fitted(name).curve()} >= {"xgb_mlp", "xgb_conv1d", "hybrid_cnn"}
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
 def test_importance_is_shares_of_known_inputs(name, fitted):
     importance = fitted(name).importance()
     if importance:
