@@ -9,7 +9,6 @@ import logging
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
@@ -20,7 +19,7 @@ log = logging.getLogger(__name__)
 
 BLOCK = 1024
 """Rows of a kernel matrix computed at a time."""
-PASSES = 5000
+PASSES = 1000
 """Of the linear SVR over its data, at most."""
 
 
@@ -134,11 +133,31 @@ def train_nystroem(
     return machine, {"components": float(len(basis)), "converged": float(not caught)}
 
 
-def scale_gamma(x: np.ndarray, gamma: Any) -> float:
-    """What `scale` (1 / (d variance)) and `auto` (1 / d) mean for `x` [n, d]; a number stays as it is."""
-    if gamma == "auto":
-        return 1 / x.shape[1]
+class Filled:
+    """x with the training mean in its gaps and else as it is: what `Projection` is, for inputs of one scale."""
+
+    def fit(self, x: np.ndarray) -> np.ndarray:
+        """Learn the means of the training rows `x` [n, d]; returns them filled."""
+        known = np.isfinite(x)
+        mean = np.where(known, x, 0).sum(axis=0, dtype=np.float64) / np.maximum(known.sum(axis=0), 1)
+        self._mean = mean.astype(np.float32)  # [d]
+        return self.apply(x)
+
+    def apply(self, x: np.ndarray) -> np.ndarray:
+        """Filled `x` [n, d]."""
+        return np.where(np.isfinite(x), x, self._mean)
+
+    def save(self, file: Path) -> None:
+        """Write the means as safetensors."""
+        save_file({"mean": self._mean}, file)
+
+    def load(self, file: Path) -> None:
+        """Take back what `save` wrote."""
+        self._mean = load_file(file)["mean"]
+
+
+def number(gamma: str | float, x: np.ndarray) -> float:
+    """Gamma as a number: `scale` is 1 / (d variance) and `auto` 1 / d of `x` [n, d]."""
     if gamma == "scale":
-        variance = float(x.var(dtype=np.float64))
-        return 1 / (x.shape[1] * variance) if variance else 1.0
-    return float(gamma)
+        return 1 / (x.shape[1] * (float(x.var(dtype=np.float64)) or 1 / x.shape[1]))
+    return 1 / x.shape[1] if gamma == "auto" else float(gamma)

@@ -87,8 +87,8 @@ class SVR(System):
     def fit(self, train: Examples, validation: Examples) -> None:
         if self._combinations and not len(validation):
             raise UserError("combinations: needs a validation part; give split.ratios one or set it to false")
-        found = [self._fit_on(names, train, validation) for names in self._subsets()]
-        self._used, self._projection, self._machine, self._numbers = min(found, key=_validation_rmse)
+        found = (self._fit_on(names, train, validation) for names in self._subsets())
+        self._used, self._given, self._machine, self._numbers = min(found, key=_validation_rmse)
         if self._combinations:
             log.info("svr: %s is the best combination on validation", " + ".join(self._used))
             self._numbers |= {f"uses_{name}": float(name in self._used) for name in self.features}
@@ -98,10 +98,12 @@ class SVR(System):
         sizes = range(len(self.features), 0, -1) if self._combinations else [len(self.features)]
         return [list(names) for size in sizes for names in itertools.combinations(self.features, size)]
 
+    def _inputs(self) -> Projection | kernel.Filled:
+        return Projection() if self._standardize else kernel.Filled()
+
     def _fit_on(self, names: list[str], train: Examples, validation: Examples) -> tuple:
-        projection = Projection(standardize=self._standardize)
-        x = projection.fit(train.matrix(names))  # [n, d]
-        watched = projection.apply(validation.matrix(names))
+        inputs = self._inputs()
+        x, watched = inputs.fit(train.matrix(names)), inputs.apply(validation.matrix(names))  # [n, d]
         (machine, numbers), chosen = boosting.search(
             lambda settings: self._train(settings, x, train.y),
             lambda model: model[0].predict(watched),
@@ -114,11 +116,11 @@ class SVR(System):
             error = machine.predict(watched) - validation.y
             numbers["validation_rmse"] = float(np.sqrt(np.mean(error**2)))
             log.info("svr: %s: RMSE %.4f on validation", " + ".join(names), numbers["validation_rmse"])
-        return names, projection, machine, numbers
+        return names, inputs, machine, numbers
 
     def _train(self, settings: dict[str, Any], x: np.ndarray, y: np.ndarray) -> tuple[kernel.Machine, dict[str, float]]:
         method = self._pick(len(x))
-        options = {**settings, "gamma": kernel.scale_gamma(x, settings["gamma"]), "tol": self._tol}
+        options = {**settings, "gamma": kernel.number(settings["gamma"], x), "tol": self._tol}
         if method == "nystroem":
             machine, numbers = kernel.train_nystroem(x, y, components=self._components, seed=self._seed, **options)
         else:
@@ -141,19 +143,19 @@ class SVR(System):
         return self._method
 
     def predict(self, posts: Examples) -> np.ndarray:
-        return self._machine.predict(self._projection.apply(posts.matrix(self._used)))
+        return self._machine.predict(self._given.apply(posts.matrix(self._used)))
 
     def save(self, folder: Path) -> None:
         self._machine.save(folder / "machine.safetensors")
-        self._projection.save(folder / "inputs.safetensors")
+        self._given.save(folder / "inputs.safetensors")
         store.write_json(folder / "svr.json", {"features": self._used, "numbers": self._numbers})
 
     def load(self, folder: Path) -> None:
         content = store.read_json(folder / "svr.json")
         self._used, self._numbers = content["features"], content["numbers"]
         self._machine = kernel.Machine.load(folder / "machine.safetensors")
-        self._projection = Projection()
-        self._projection.load(folder / "inputs.safetensors")
+        self._given = self._inputs()
+        self._given.load(folder / "inputs.safetensors")
 
     def report(self) -> dict[str, float]:
         return dict(self._numbers)
