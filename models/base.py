@@ -15,7 +15,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -139,6 +139,30 @@ class System(ABC):
     def importance(self) -> dict[str, float]:
         """Share of the gain by input name, summing to one; empty where the system has no such notion."""
         return {}
+
+
+class Composed(System):
+    """A system whose work one object does: `_model`, set by the constructor, with the methods of a system."""
+
+    _model: Any
+
+    def fit(self, train: Examples, validation: Examples) -> None:
+        self._model.fit(train, validation)
+
+    def predict(self, posts: Examples) -> np.ndarray:
+        return self._model.predict(posts)
+
+    def save(self, folder: Path) -> None:
+        self._model.save(folder)
+
+    def load(self, folder: Path) -> None:
+        self._model.load(folder)
+
+    def report(self) -> dict[str, float]:
+        return self._model.report()
+
+    def curve(self) -> dict[str, list[float]]:
+        return self._model.curve()
 
 
 def missing_columns(system: System, target: str, transform: str, available: Collection[str]) -> list[str]:

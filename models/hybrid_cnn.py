@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from models.base import Examples, System
+from models.base import Composed, Examples
 from models.regressor import Regressor
 from pipeline.errors import UserError
 
@@ -46,7 +46,7 @@ class HybridNetwork(nn.Module):
         return x.sum(dim=1) if self.output is None else self.output(x).squeeze(1)  # [b]
 
 
-class HybridCNN(System):
+class HybridCNN(Composed):
     """Hybrid CNN on raw pixels and context (followers, elapsed hours).
 
     Of the paper: sizes, Adam at 1e-3, 1,000 epochs, squared error, no regularisation, no early stopping.
@@ -117,15 +117,3 @@ class HybridCNN(System):
 
     def predict(self, posts: Examples) -> np.ndarray:
         return self._model.predict(self._arrays(posts))
-
-    def save(self, folder: Path) -> None:
-        self._model.save(folder)
-
-    def load(self, folder: Path) -> None:
-        self._model.load(folder)
-
-    def report(self) -> dict[str, float]:
-        return self._model.report()
-
-    def curve(self) -> dict[str, list[float]]:
-        return self._model.curve()

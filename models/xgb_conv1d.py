@@ -15,12 +15,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from models.base import Examples, System
+from models.base import Composed
 from models.stacking import How, Stacked
 from pipeline.errors import UserError
 
@@ -50,7 +49,7 @@ class Conv1dMLP(nn.Module):
         return self.dense(x).squeeze(1)  # [b]
 
 
-class XGBConv1d(System):
+class XGBConv1d(Composed):
     """Stack of XGBoost and a one-dimensional convolutional network."""
 
     def __init__(
@@ -118,21 +117,3 @@ class XGBConv1d(System):
             checkpoint=checkpoint,
             label="xgb_conv1d",
         )
-
-    def fit(self, train: Examples, validation: Examples) -> None:
-        self._model.fit(train, validation)
-
-    def predict(self, posts: Examples) -> np.ndarray:
-        return self._model.predict(posts)
-
-    def save(self, folder: Path) -> None:
-        self._model.save(folder)
-
-    def load(self, folder: Path) -> None:
-        self._model.load(folder)
-
-    def report(self) -> dict[str, float]:
-        return self._model.report()
-
-    def curve(self) -> dict[str, list[float]]:
-        return self._model.curve()

@@ -14,12 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from models.base import Examples, System
+from models.base import Composed
 from models.stacking import How, Stacked
 
 
@@ -41,7 +40,7 @@ class MLP(nn.Module):
         return self.output(x).squeeze(1)  # [b]
 
 
-class XGBMLP(System):
+class XGBMLP(Composed):
     """Stack of XGBoost and a multilayer perceptron."""
 
     def __init__(
@@ -98,21 +97,3 @@ class XGBMLP(System):
             checkpoint=checkpoint,
             label="xgb_mlp",
         )
-
-    def fit(self, train: Examples, validation: Examples) -> None:
-        self._model.fit(train, validation)
-
-    def predict(self, posts: Examples) -> np.ndarray:
-        return self._model.predict(posts)
-
-    def save(self, folder: Path) -> None:
-        self._model.save(folder)
-
-    def load(self, folder: Path) -> None:
-        self._model.load(folder)
-
-    def report(self) -> dict[str, float]:
-        return self._model.report()
-
-    def curve(self) -> dict[str, list[float]]:
-        return self._model.curve()
