@@ -7,8 +7,9 @@ Shapes: n rows, d inputs, m rows of the basis.
 
 import logging
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
@@ -40,6 +41,10 @@ class Machine:
             predictions[rows] += rbf(x[rows], self.basis, self.gamma) @ self.weights
         return predictions
 
+    def rescaled(self, mean: float, deviation: float) -> "Machine":
+        """The same for targets that were (y - mean) / deviation when it was trained."""
+        return replace(self, weights=self.weights * deviation, intercept=self.intercept * deviation + mean)
+
     def save(self, file: Path) -> None:
         """Write it as safetensors."""
         numbers = {"intercept": np.array([self.intercept]), "gamma": np.array([self.gamma])}
@@ -50,6 +55,10 @@ class Machine:
         """Take back what `save` wrote."""
         arrays = load_file(file)
         return cls(arrays["basis"], arrays["weights"], float(arrays["intercept"][0]), float(arrays["gamma"][0]))
+
+
+Trained = tuple[Machine, dict[str, float]]
+"""A machine, and what to report of its training."""
 
 
 def rbf(a: np.ndarray, b: np.ndarray, gamma: float) -> np.ndarray:
@@ -77,7 +86,7 @@ def gram(x: np.ndarray, gamma: float) -> np.ndarray:
     return kernel
 
 
-def train_exact(x: np.ndarray, y: np.ndarray, *, gamma: float, C: float, epsilon: float, tol: float) -> Machine:
+def train_exact(x: np.ndarray, y: np.ndarray, *, gamma: float, C: float, epsilon: float, tol: float) -> Trained:
     """scikit-learn's SVR, fed the kernel matrix.
 
     The answer is that of `SVR(kernel="rbf")`: the solver and its steps are the same, and only where the kernel
@@ -90,10 +99,10 @@ def train_exact(x: np.ndarray, y: np.ndarray, *, gamma: float, C: float, epsilon
     cache = 4 * len(x) ** 2 / 2**20 + 200  # MB: nothing is ever thrown out
     with config_context(assume_finite=True):
         fitted = SVR(kernel="precomputed", C=C, epsilon=epsilon, tol=tol, cache_size=cache).fit(gram(x, gamma), y)
-    return Machine(x[fitted.support_], fitted.dual_coef_[0].copy(), float(fitted.intercept_[0]), gamma)
+    return _supported(x, fitted, gamma)
 
 
-def train_accelerated(x: np.ndarray, y: np.ndarray, *, gamma: float, C: float, epsilon: float, tol: float) -> Machine:
+def train_accelerated(x: np.ndarray, y: np.ndarray, *, gamma: float, C: float, epsilon: float, tol: float) -> Trained:
     """SVR of scikit-learn-intelex, on all cores and without the matrix; the answer agrees within `tol`.
 
     Raises `UserError` where the library is not installed.
@@ -104,16 +113,23 @@ def train_accelerated(x: np.ndarray, y: np.ndarray, *, gamma: float, C: float, e
         raise UserError("method: accelerated needs scikit-learn-intelex; pip install it, or take auto") from None
 
     fitted = SVR(kernel="rbf", gamma=gamma, C=C, epsilon=epsilon, tol=tol).fit(x.astype(np.float64), y)
-    return Machine(x[fitted.support_], np.ravel(fitted.dual_coef_).copy(), float(np.ravel(fitted.intercept_)[0]), gamma)
+    return _supported(x, fitted, gamma)
+
+
+def _supported(x: np.ndarray, fitted: Any, gamma: float) -> Trained:
+    """What a fitted SVR of either library learned from `x`, without `x`."""
+    weights, intercept = np.ravel(fitted.dual_coef_), float(np.ravel(fitted.intercept_)[0])
+    machine = Machine(x[fitted.support_], weights.copy(), intercept, gamma)
+    return machine, {"support_vectors": float(len(weights))}
 
 
 def train_nystroem(
     x: np.ndarray, y: np.ndarray, *, gamma: float, C: float, epsilon: float, tol: float, components: int, seed: int
-) -> tuple[Machine, dict[str, float]]:
+) -> Trained:
     """Nystroem's approximation of the kernel by `components` of the rows, and a linear SVR on it.
 
-    As many components as rows are no approximation. Memory: 24 n `components` bytes. Returns the machine and
-    what to report of it. The intercept, which the linear SVR penalises, counts from the median of `y`.
+    As many components as rows are no approximation. Memory: 24 n `components` bytes. The intercept, which the
+    linear SVR penalises, counts from the median of `y`.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.svm import LinearSVR
@@ -131,6 +147,9 @@ def train_nystroem(
         log.warning("svr: the linear SVR stopped after %d passes, before it converged; a smaller C helps", PASSES)
     machine = Machine(basis, root @ linear.coef_, float(linear.intercept_[0]) + middle, gamma)
     return machine, {"components": float(len(basis)), "converged": float(not caught)}
+
+
+METHODS = {"exact": train_exact, "nystroem": train_nystroem, "accelerated": train_accelerated}
 
 
 class Filled:

@@ -43,6 +43,7 @@ class SVR(System):
         exact_rows: int = 20_000,
         components: int = 1000,
         standardize: bool = True,
+        standardize_target: bool = False,
         tol: float = 1e-3,
         grid: boosting.Grid | None = None,
         combinations: bool = False,
@@ -53,7 +54,7 @@ class SVR(System):
         Args:
             features: names of features, side by side.
             C: weight of the errors against the norm of the function.
-            epsilon: errors up to this, in units of the transformed target, cost nothing.
+            epsilon: errors up to this cost nothing.
             gamma: of the kernel; scale is 1 / (d variance of the inputs), auto 1 / d.
             method: exact gives scikit-learn's answer, in 12 n^2 bytes; nystroem approximates the kernel and
                 trains a linear machine, in 24 n `components` bytes; accelerated is scikit-learn-intelex, where
@@ -61,6 +62,9 @@ class SVR(System):
             exact_rows: training posts exact may have at most; 20,000 take 5 GB.
             components: posts nystroem approximates the kernel with.
             standardize: divide each input by its deviation in the training part.
+            standardize_target: C, epsilon and tol are meant for a target of mean 0 and deviation 1; without, for
+                the target as it is, of which scikit-learn's epsilon may cover nearly all (a count divided by its
+                maximum).
             tol: the solver stops when no step promises more.
             grid: lists of values of C, epsilon and gamma; the best combination on the validation part is kept.
             combinations: train on every combination of the features, keep the best on the validation part.
@@ -69,8 +73,8 @@ class SVR(System):
         self.features = features
         self._settings = {"C": C, "epsilon": epsilon, "gamma": gamma}
         self._method, self._exact_rows, self._components = method, exact_rows, components
-        self._standardize, self._tol, self._grid, self._seed = standardize, tol, grid, seed
-        self._combinations = combinations
+        self._standardize, self._standardize_target = standardize, standardize_target
+        self._tol, self._grid, self._combinations, self._seed = tol, grid, combinations, seed
         self._check()
 
     def _check(self) -> None:
@@ -120,15 +124,13 @@ class SVR(System):
 
     def _train(self, settings: dict[str, Any], x: np.ndarray, y: np.ndarray) -> tuple[kernel.Machine, dict[str, float]]:
         method = self._pick(len(x))
+        mean, deviation = (y.mean(), y.std() or 1.0) if self._standardize_target else (0.0, 1.0)
         options = {**settings, "gamma": kernel.number(settings["gamma"], x), "tol": self._tol}
         if method == "nystroem":
-            machine, numbers = kernel.train_nystroem(x, y, components=self._components, seed=self._seed, **options)
-        else:
-            train = kernel.train_exact if method == "exact" else kernel.train_accelerated
-            machine, numbers = train(x, y, **options), {}
-            numbers = {"support_vectors": float(len(machine.basis))}
-        ran = {f"method_{name}": float(name == method) for name in ("exact", "nystroem", "accelerated")}
-        return machine, {**ran, **numbers}
+            options |= {"components": self._components, "seed": self._seed}
+        machine, numbers = kernel.METHODS[method](x, (y - mean) / deviation, **options)
+        ran = {f"method_{name}": float(name == method) for name in kernel.METHODS}
+        return machine.rescaled(float(mean), float(deviation)), {**ran, **numbers}
 
     def _pick(self, rows: int) -> str:
         """The method for so many training posts. Raises `UserError` where exact may not have them."""

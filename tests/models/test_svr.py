@@ -73,6 +73,20 @@ def test_without_standardising_only_the_gaps_are_filled(tmp_path):
     np.testing.assert_array_equal(loaded.predict(TEST), system.predict(TEST))
 
 
+@pytest.mark.parametrize("method", ["exact", "nystroem"])
+def test_standardised_targets_make_the_unit_not_matter(method):
+    options = {"standardize_target": True, "method": method, "components": 80, "epsilon": 0.2}
+    large, small = fitted(**options), fitted(with_y(TRAIN, TRAIN.y / 1e4), **options)
+    np.testing.assert_allclose(small.predict(TEST) * 1e4, large.predict(TEST), rtol=1e-6)
+    assert np.ptp(fitted(with_y(TRAIN, TRAIN.y / 1e4)).predict(TEST)) == 0  # all of it is inside epsilon
+
+
+def test_standardised_targets_equal_scikit_learns_on_them():
+    z = (TRAIN.y - TRAIN.y.mean()) / TRAIN.y.std()
+    expected = svm.SVR().fit(standardised(TRAIN), z).predict(standardised(TEST)) * TRAIN.y.std() + TRAIN.y.mean()
+    np.testing.assert_allclose(fitted(standardize_target=True).predict(TEST), expected, atol=1e-9)
+
+
 def test_nystroem_with_all_rows_is_exact():
     exact = fitted(C=3.0).predict(TEST)
     system = fitted(C=3.0, method="nystroem", components=999, tol=1e-6)
