@@ -59,6 +59,10 @@ class Tensors:
         return len(next(iter(self._tensors.values())))
 
     def __getitem__(self, rows: Sequence[int]) -> Batch:
+        return {name: _floats(tensor) for name, tensor in self.stored(rows).items()}
+
+    def stored(self, rows: Sequence[int]) -> Batch:
+        """The batch of these rows with streamed floats as they are on disk, half the bytes to hand to a card."""
         index = torch.as_tensor(rows)
         return {name: _take(array, index) for name, array in self._tensors.items()}
 
@@ -79,7 +83,7 @@ def _floats(tensor: Tensor) -> Tensor:
 
 
 def _take(array: "Tensor | StreamedArray", rows: Tensor) -> Tensor:
-    return array[rows] if isinstance(array, Tensor) else _floats(torch.from_numpy(array[rows.numpy()]))
+    return array[rows] if isinstance(array, Tensor) else torch.from_numpy(array[rows.numpy()])
 
 
 def _distinct(groups: np.ndarray) -> int:
@@ -127,7 +131,7 @@ def load(data: Data, batches: list[list[int]], device: torch.device | str, worke
     pin = torch.device(device).type == "cuda"
     streamed = getattr(data, "groups", None) is not None
     for batch in _read_ahead(data, batches, pin) if streamed else _loader(data, batches, workers, pin):
-        yield {name: tensor.to(device, non_blocking=pin) for name, tensor in batch.items()}
+        yield {name: _floats(tensor.to(device, non_blocking=pin)) for name, tensor in batch.items()}
 
 
 def _loader(data: Data, batches: list[list[int]], workers: int, pin: bool) -> DataLoader:
@@ -142,10 +146,11 @@ def _loader(data: Data, batches: list[list[int]], workers: int, pin: bool) -> Da
 
 
 def _read_ahead(data: Data, batches: list[list[int]], pin: bool) -> Iterator[Batch]:
-    """The batches in order, read by threads, which share what they read from disk."""
+    """The batches in order, as they are stored, read by threads, which share what they read from disk."""
+    take = getattr(data, "stored", data.__getitem__)
 
     def read(rows: list[int]) -> Batch:
-        return {name: tensor.pin_memory() if pin else tensor for name, tensor in data[rows].items()}
+        return {name: tensor.pin_memory() if pin else tensor for name, tensor in take(rows).items()}
 
     waiting = iter(batches)
     readers = ThreadPoolExecutor(READERS, thread_name_prefix="batches")

@@ -27,11 +27,11 @@ KEPT_GROUPS = 20
 def open_feature(path: Path) -> FeatureTable:
     """A feature as `store.read_feature` gives it, or with a `StreamedArray` if it has more than `STREAM_BYTES`."""
     metadata = store.feature_metadata(path)
-    rows, width = pq.read_metadata(path).num_rows, int(np.prod(metadata["shape"], dtype=np.int64))
-    if metadata["names"] is not None or rows * width * np.dtype(metadata["dtype"]).itemsize <= STREAM_BYTES:
+    values = None if metadata["names"] is not None else StreamedArray(RowGroups(path))
+    if values is None or values.nbytes <= STREAM_BYTES:
         return store.read_feature(path)
-    keys = pq.read_table(path, columns=["post_id", "valid"])
-    values = StreamedArray(RowGroups(path), np.arange(rows))
+    with pq.ParquetFile(path) as file:
+        keys = file.read(columns=["post_id", "valid"], use_threads=False)
     return FeatureTable(keys["post_id"].to_numpy(), values, keys["valid"].to_numpy(), metadata)
 
 
@@ -41,10 +41,10 @@ class StreamedArray:
     Rows of few row groups cost little; rows of many cost a read of each.
     """
 
-    def __init__(self, file: "RowGroups", rows: np.ndarray):
-        self._file, self._rows = file, rows
-        self.dtype, self.shape = file.dtype, (len(rows), *file.shape)
-        self.ndim = len(self.shape)
+    def __init__(self, file: "RowGroups", rows: np.ndarray | None = None):
+        self._file, self._rows = file, np.arange(len(file)) if rows is None else rows
+        self.dtype, self.shape = file.dtype, (len(self._rows), *file.shape)
+        self.ndim, self.nbytes = len(self.shape), int(np.prod(self.shape, dtype=np.int64)) * file.dtype.itemsize
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -82,6 +82,9 @@ class RowGroups:
         self._kept: OrderedDict[int, Future] = OrderedDict()
         self._lock = Lock()
 
+    def __len__(self) -> int:
+        return self._metadata.num_rows
+
     @cached_property
     def sha256(self) -> str:
         """Hash of the values, as it was written."""
@@ -116,9 +119,10 @@ class RowGroups:
     def _read_into(self, reading: Future, group: int) -> None:
         try:
             # A reader each: PyArrow's are not for several threads. The footer is not read again.
-            with pq.ParquetFile(self._path, metadata=self._metadata) as file:
+            with pq.ParquetFile(self._path, metadata=self._metadata, memory_map=True) as file:
                 table = file.read_row_group(group, columns=["value"], use_threads=False)
-            reading.set_result(np.concatenate(list(store.vectors(table, self.shape, self.dtype))))
+            chunks = list(store.vectors(table, self.shape, self.dtype))
+            reading.set_result(chunks[0] if len(chunks) == 1 else np.concatenate(chunks))
         except BaseException as error:
             with self._lock:
                 self._kept.pop(group, None)
