@@ -21,7 +21,7 @@ from pipeline.errors import UserError
 RegionLayer = Literal["none", "tanh", "linear"]
 Softmax = Literal["masked", "renormalised"]
 PADDING, UNKNOWN_WORD, UNKNOWN_USER = 0, 1, 0
-"""Rows of the tables of words and of users."""
+"""Numbers of words and users that are none of the vocabulary, none of the training part."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,9 @@ class Regions(nn.Module):
         """From `numbers` a region to `width`. Raises `UserError` where they differ and there is no layer."""
         super().__init__()
         if layer == "none" and numbers != width:
-            raise UserError(f"region_layer: none needs hidden: {numbers}, the numbers of a region, not {width}")
+            raise UserError(
+                f"region_layer: none needs hidden: {numbers}, as many as a region has, not {width}; or set linear"
+            )
         self.dense = None if layer == "none" else nn.Linear(numbers, width, bias=False)
         self.squash = nn.Tanh() if layer == "tanh" else nn.Identity()
 
@@ -85,27 +87,20 @@ class Regions(nn.Module):
 
 
 class Users(nn.Module):
-    """Equation 7: a vector a user. Ours: users unseen in training have the first row, which starts as zeros.
+    """Equation 7: a vector a user. Ours: users unseen in training have the mean of all users' vectors.
 
-    It learns from the share `forget` of rows whose user is hidden in training; without them it stays zero:
-    attention is equal then, and nothing comes through the shortcut.
+    As the zero vector they would have no attention: every weight would be the same.
     """
 
-    def __init__(self, users: int, width: int, *, forget: float):
+    def __init__(self, users: int, width: int):
+        """Of `users` numbers, the first of which stands for the unseen."""
         super().__init__()
-        self.table = nn.Embedding(users, width)
-        self.forget = forget
-        with torch.no_grad():
-            self.table.weight[UNKNOWN_USER] = 0
+        self.table = nn.Embedding(max(1, users - 1), width)
 
     def forward(self, users: Int[Tensor, " b"]) -> Float[Tensor, "b g"]:
-        if self.training and self.forget:
-            hidden = torch.rand(users.shape, device=users.device) < self.forget  # [b]
-            users = users.masked_fill(hidden, UNKNOWN_USER)  # [b]
-        return self.table(users)
-
-    def extra_repr(self) -> str:
-        return f"forget={self.forget}"
+        known = self.table((users - 1).clamp_min(0))  # [b, g]
+        mean = self.table.weight.mean(0)  # [g]
+        return torch.where((users == UNKNOWN_USER).unsqueeze(-1), mean, known)  # [b, g]
 
 
 class Guide(nn.Module):

@@ -43,13 +43,12 @@ class DualAttNetwork(nn.Module):
         head: Sequence[int],
         region_layer: RegionLayer = "none",
         softmax: Softmax = "masked",
-        forget_users: float = 0.0,
     ):
         """Of `regions` numbers a region, `words` and `users` rows; attention in a space of `width`."""
         super().__init__()
         self.regions = Regions(regions, states, region_layer)
         self.words = Words(words, embedding, states)
-        self.users = Users(users, states, forget=forget_users)
+        self.users = Users(users, states)
         self.visual, self.textual = (Attention(states, width, softmax) for _ in range(2))
         self.visual_user, self.textual_user = (Guide(states, width) for _ in range(2))
         self.head = Head(states, head)
@@ -82,7 +81,6 @@ class DualAtt(WordsRegions):
         head: Sequence[int] = (512,),
         region_layer: RegionLayer = "none",
         softmax: Softmax = "masked",
-        forget_users: float = 0.0,
         penalty: float = 0.0,
         standardize: bool = True,
         learning_rate: float = 1e-3,
@@ -103,8 +101,6 @@ class DualAtt(WordsRegions):
             region_layer: dense layer without bias on regions, `linear` or `tanh`, where they have another
                 width than `hidden`.
             softmax: padding hidden before the softmax, or taken out after it.
-            forget_users: share of training rows whose user is hidden, from which users unseen in training
-                get their vector.
             penalty: L2 on word vectors and the head's biases, as UHAN was released with: 0.0001.
             standardize: learn the target standardised (ours), or as it is.
             learning_rate: Adam's.
@@ -118,7 +114,7 @@ class DualAtt(WordsRegions):
         """
         self._network = {
             "states": hidden, "embedding": hidden, "width": hidden, "head": head,
-            "region_layer": region_layer, "softmax": softmax, "forget_users": forget_users,
+            "region_layer": region_layer, "softmax": softmax,
         }  # fmt: skip
         super().__init__(
             features, image=True, text=True, user=True, penalty=penalty, standardize=standardize,

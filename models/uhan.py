@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from models.attention import Attention, Guide, Head, Items, RegionLayer, Regions, Softmax, Users, Words, masked_softmax
@@ -53,15 +53,16 @@ class UHANNetwork(nn.Module):
         inter: bool = True,
         region_layer: RegionLayer = "none",
         softmax: Softmax = "masked",
-        forget_users: float = 0.0,
     ):
         """Of `regions` numbers a region, `words` and `users` rows in their tables; None goes without."""
         super().__init__()
         self.regions = Regions(regions, states, region_layer) if regions else None
         self.words = Words(words, embedding, states) if words else None
-        self.users = Users(users, user_width, forget=forget_users) if users else None
-        sizes = (states, user_width, users is not None)
         both = regions is not None and words is not None
+        if not (shortcut or intra or (inter and both)):
+            users = None  # nothing is left for them to guide
+        self.users = Users(users, user_width) if users else None
+        sizes = (states, user_width, users is not None)
         self.visual = IntraAttention(*sizes, both, intra_width, softmax) if intra and regions else None
         self.textual = IntraAttention(*sizes, both, intra_width, softmax) if intra and words else None
         self.inter = InterAttention(*sizes, inter_width) if inter and both else None
@@ -129,19 +130,22 @@ class InterAttention(nn.Module):
         return masked_softmax(self.score(x).squeeze(-1), present)  # [b, 2] (16-19)
 
 
-def _attend(attention: IntraAttention | None, items: Items | None, u: Tensor | None, other: Items | None) -> Tensor:
+def _attend(
+    attention: IntraAttention | None, items: Items | None, u: Tensor | None, other: Items | None
+) -> Float[Tensor, "b m"] | None:
     if items is None:
         return None
     return items.equal() if attention is None else attention(items, u, other)
 
 
-def _present(items: Items | None, other: Items | None) -> Tensor:
+def _present(items: Items | None, other: Items | None) -> Bool[Tensor, " b"]:
     return torch.zeros_like(other.present) if items is None else items.present
 
 
-def _share(present: Tensor, items: Items) -> Float[Tensor, "b 2"]:
+def _share(present: Bool[Tensor, "b 2"], items: Items) -> Float[Tensor, "b 2"]:
     """The same weight for picture and words, all for the one where the other is absent."""
-    return Items(items.x, present).equal()
+    share = present.to(items.x.dtype)  # [b, 2]
+    return share / share.sum(-1, keepdim=True).clamp_min(1)
 
 
 class UHAN(WordsRegions):
@@ -161,7 +165,6 @@ class UHAN(WordsRegions):
         head: Sequence[int] = (512,),
         region_layer: RegionLayer = "none",
         softmax: Softmax = "masked",
-        forget_users: float = 0.0,
         penalty: float = 0.0,
         standardize: bool = True,
         learning_rate: float = 1e-3,
@@ -188,8 +191,6 @@ class UHAN(WordsRegions):
             region_layer: dense layer without bias on regions; `linear` where they have another width than
                 `hidden`, `tanh` as released.
             softmax: padding hidden before the softmax, or, as released, taken out after it.
-            forget_users: share of training rows whose user is hidden, from which users unseen in training
-                get their vector; the paper has none.
             penalty: L2 on word vectors and the head's biases; as released, 0.0001.
             standardize: learn the target standardized; false is the paper's, and what `penalty` was for.
             learning_rate: Adam's.
@@ -206,7 +207,7 @@ class UHAN(WordsRegions):
         self._network = {
             "states": hidden, "embedding": hidden, "user_width": hidden, "intra_width": hidden, "inter_width": hidden,
             "head": head, "shortcut": shortcut, "intra": intra, "inter": inter,
-            "region_layer": region_layer, "softmax": softmax, "forget_users": forget_users,
+            "region_layer": region_layer, "softmax": softmax,
         }  # fmt: skip
         super().__init__(
             features, image=image, text=text, user=user, penalty=penalty, standardize=standardize,

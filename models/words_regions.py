@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from models.attention import PADDING, UNKNOWN_USER, UNKNOWN_WORD, Head, Words
-from models.base import Examples, Roles, System
+from models.base import Composed, Examples, Roles
 from models.batches import Batch
 from models.regressor import Regressor
 from models.training import squared_error
@@ -24,7 +24,7 @@ from pipeline.errors import UserError
 Sizes = dict[str, int | None]
 
 
-class WordsRegions(System):
+class WordsRegions(Composed):
     """A network over the regions of a picture, the words of a text and who posts, any of which it may lack."""
 
     def __init__(
@@ -38,8 +38,11 @@ class WordsRegions(System):
         batch_size: int,
         **training: Any,
     ):
-        """Roles of `features` beside those in use are not read; the rest as the systems say."""
+        """Roles of `features` that an ablation goes without are not read; the rest as the systems say."""
         self._roles = {"regions": image, "words": text}
+        for role in features:
+            if role not in self._roles:
+                raise UserError(f"features.{role}: nothing reads this role; known: {', '.join(self._roles)}")
         self.features = {role: features.get(role, ()) for role, used in self._roles.items() if used}
         for role, names in self.features.items():
             if len(names) != 1:
@@ -102,15 +105,12 @@ class WordsRegions(System):
 
     def save(self, folder: Path) -> None:
         store.write_json(folder / "inputs.json", {"sizes": self._learned, "users": self._users.tolist()})
-        self._model.save(folder)
+        super().save(folder)
 
     def load(self, folder: Path) -> None:
         learned = store.read_json(folder / "inputs.json")
         self._learned, self._users = learned["sizes"], pd.Index(learned["users"], dtype="object")
-        self._model.load(folder)
-
-    def report(self) -> dict[str, float]:
-        return self._model.report()
+        super().load(folder)
 
     def curve(self) -> dict[str, list[float]]:
         return self._model.curve()

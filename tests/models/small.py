@@ -9,10 +9,13 @@ from models.base import Examples, FeatureValues, System, system_class
 
 TREES = {"n_estimators": 40, "max_depth": 2, "learning_rate": 0.15, "threads": 1}
 STACK = {"features": {"base": ["tabular"], "head": ["clip", "stats"]}, "base": TREES, "folds": 3, "dropout": 0.1}
+SEEN = {"features": {"regions": ["regions"], "words": ["words"]}, "hidden": 6, "head": [6], "region_layer": "linear"}
+SEEN |= {"epochs": 10, "batch_size": 32, "learning_rate": 0.02, "validate_every": None, "patience": None}
 
 SMALL = {
     "ceiling": {},
     "constant": {},
+    "his_ave": {"by": "user"},
     "user_mean": {},
     "xgboost": {"features": ["tabular"], **TREES},
     "lightgbm": {"features": ["tabular"], **TREES},
@@ -25,6 +28,9 @@ SMALL = {
         **{"channels": [4, 4], "hidden": [16, 8], "head": "linear", "standardize": True, "epochs": 10},
         "learning_rate": 0.01,
     },
+    "uhan": SEEN,
+    "dmf": SEEN,
+    "dual_att": SEEN,
     "xgb_conv1d": {**STACK, "epochs": 8, "learning_rate": 0.005, "components": 6, "channels": [4], "hidden": [8]},
 }
 """Model -> keyword arguments that train it in well under a second."""
@@ -38,8 +44,9 @@ def make(name: str, **changes) -> System:
 def make_examples(n: int = 120, seed: int = 0) -> Examples:
     """Posts whose target follows the user, a tabular column and a picture's number, each with much the same weight.
 
-    Every system finds something: `user_mean` the user, trees `tabular`, stacked ones `stats` too. One post in
-    ten has no picture.
+    Every system finds something: `user_mean` the user, trees `tabular`, stacked ones `stats` too; one of three
+    regions shows `stats`, and the first word says `tabular`. One post in ten has no picture, and the same share
+    no words.
     """
     rng = np.random.default_rng(seed)
     user = rng.integers(0, 5, n)
@@ -65,8 +72,22 @@ def make_examples(n: int = 120, seed: int = 0) -> Examples:
         "clip": FeatureValues(clip),
         "pixels": FeatureValues(pixels),
         "stats": FeatureValues(stats, ["clarity", "brightness"]),
+        **_regions_and_words(tabular[:, 0], stats[:, 0], seed),
     }
     return Examples(posts, features, expected + rng.normal(0, 0.2, n), "likes", "log2p1")
+
+
+def _regions_and_words(said: np.ndarray, shown: np.ndarray, seed: int) -> dict[str, FeatureValues]:
+    rng, n = np.random.default_rng([seed, 1]), len(said)
+    regions = np.zeros((n, 3, 2))
+    regions[np.arange(n), rng.integers(0, 3, n)] = np.stack([shown, np.ones(n)], axis=1)
+    regions[np.isnan(shown)] = np.nan
+    words = np.stack([4 + np.clip(said, -2, 2).round(), *rng.integers(2, 7, (2, n))], axis=1)
+    words[rng.random(n) < 0.1] = 0
+    return {
+        "regions": FeatureValues(regions.astype(np.float16)),
+        "words": FeatureValues(words.astype(np.int32)),
+    }
 
 
 def with_y(posts: Examples, y: np.ndarray | None) -> Examples:
