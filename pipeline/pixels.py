@@ -1,7 +1,8 @@
 """One image file to the upright RGB JPEG that is packed, or the reason why not.
 
-Packed pictures are JPEG at `quality`, 4:4:4, whatever the original was: one fast decoder serves all later
-stages. An original that already is an upright RGB JPEG within `max_side` is kept byte for byte.
+Packed pictures are JPEG at `quality`, whatever the original was: one fast decoder serves all later stages.
+Colour is kept in full, but for originals that are JPEG themselves (4:2:0, as those mostly are). An original
+that already is an upright RGB JPEG within `max_side` is kept byte for byte.
 """
 
 import io
@@ -123,16 +124,25 @@ def _pack(image: Image.Image, data: bytes, packing: Packing) -> tuple[bytes, int
     target = (max(1, round(width * scale)), max(1, round(height * scale)))
     image.draft(None, target)  # JPEG: decodes at the smallest of 1, 1/2, 1/4, 1/8 that holds `target`
     image.load()
-    rgb = to_rgb(image)
-    if rgb.size != target:
-        rgb = Image.fromarray(cv2.resize(np.asarray(rgb), target, interpolation=cv2.INTER_AREA))
+    rgb = _shrink(to_rgb(image), target)
     turn = _turn(image)  # after loading: TIFF is upright by then
     if turn is not None:
         rgb = rgb.transpose(turn)
         width, height = (height, width) if turn in _SWAPS else (width, height)
     buffer = io.BytesIO()
-    rgb.save(buffer, "JPEG", quality=packing.quality, subsampling=0)
+    subsampling = "4:2:0" if image.format == "JPEG" else "4:4:4"
+    rgb.save(buffer, "JPEG", quality=packing.quality, subsampling=subsampling)
     return buffer.getvalue(), width, height
+
+
+def _shrink(image: Image.Image, target: tuple[int, int]) -> Image.Image:
+    """RGB scaled down to `target`: means of whole blocks, then at least half of that by linear interpolation."""
+    block = min(image.width // target[0], image.height // target[1])
+    if block > 1:
+        image = image.reduce(block)
+    if image.size == target:
+        return image
+    return Image.fromarray(cv2.resize(np.asarray(image), target, interpolation=cv2.INTER_LINEAR_EXACT))
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:
@@ -161,7 +171,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
         return Image.alpha_composite(white, rgba).convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def decode(data: bytes) -> np.ndarray:
