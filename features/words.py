@@ -1,13 +1,13 @@
 """The words of a post in their order, as numbers, for networks that read them one after the other."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 
-from features.base import PostsFeature
-from features.tokens import Tokens, choose, count
+from features.text import TextFeature, count
+from features.tokens import Words as Tokens
 
 PADDING, UNKNOWN = 0, 1
 """Numbers that are no word of the vocabulary; its first has the next one."""
@@ -15,12 +15,13 @@ MARK = " #desc: "
 """What the released code puts between title and description."""
 
 
-class Words(PostsFeature):
+class Words(TextFeature):
     """Numbers of the words of title and description, zeros behind them, int32 [max_words].
 
     Source: Zhang et al., UHAN, 4.1.1: characters that are not English are removed, words are lower-cased,
     those that occur fewer than 5 times are dropped, then the first 50 are kept. Ours: they are counted on the
-    training part, and "English" is ASCII. A post without text has zeros and is valid.
+    training part, and English is ASCII. Words in alphabetical order. A post without text has zeros and is
+    valid.
     """
 
     dtype: ClassVar[str] = "int32"
@@ -29,43 +30,36 @@ class Words(PostsFeature):
         self,
         *,
         minimum_count: int = 5,
-        max_words: int = 50,
-        maximum_vocabulary: int | None = None,
+        maximum_words: int | None = None,
+        length: int = 50,
         unknown: bool = False,
+        text_form: Literal["separate", "released"] = "separate",
         columns: list[str] | None = None,
         english: bool = True,
-        text_form: Literal["separate", "released"] = "separate",
     ):
         """Which words.
 
-        `minimum_count` of occurrences in the training part; `max_words` of a post; `maximum_vocabulary`: so
-        many words, the most frequent, null for all; `unknown`: words that are not in the vocabulary keep their
-        place, all as one word; false, as in the paper, drops them; `columns` among title, text and tags, null for
-        title and text; `english`: of ASCII characters only; `text_form`: the columns one after the other, or,
-        as released, "title #desc: text", and no words where any character is not ASCII.
+        `minimum_count` of occurrences in the training part; `maximum_words` of them, the most frequent, null
+        for all; `length`: words of a post that are kept, the first; `unknown`: other words keep their place,
+        all as one word, whose vector those learn that are rare in training; false drops them, as the paper
+        does; `text_form`: the columns one after the other or, as released, "title #desc: text", and no words
+        where any character is not ASCII; `columns` among title, text and tags, null for title and text;
+        `english`: of ASCII characters only.
         """
-        self._columns = ["title", "text"] if columns is None else columns
-        self._tokens = Tokens(columns=self._columns, english=english, placeholders=False, feature="words")
-        self._minimum, self._maximum, self._length = minimum_count, maximum_vocabulary, max_words
+        super().__init__(columns=["title", "text"] if columns is None else columns, english=english, placeholders=False)
+        self._minimum, self._maximum, self._length = minimum_count, maximum_words, length
         self._unknown, self._form = unknown, text_form
         self.vocabulary: list[str] = []
-
-    def missing(self, available: Collection[str]) -> list[str]:
-        return self._tokens.missing(available)
-
-    def reads(self, available: Mapping[str, str]) -> list[str]:
-        return self._tokens.reads(available)
+        if length < 1:
+            raise self.error("length", f"{length} is less than 1")
 
     @property
     def shape(self) -> tuple[int, ...]:
         return (self._length,)
 
-    def fingerprint(self) -> dict[str, Any]:
-        return self._tokens.fingerprint()
-
     def fit(self, posts: pd.DataFrame) -> None:
-        counts = count(self._words(posts), "occurrences")
-        self.vocabulary = choose(counts, minimum=self._minimum, maximum=self._maximum, feature="words")
+        counts = count(self.words(posts), "occurrences")
+        self.vocabulary = self.choose(counts, minimum=self._minimum, maximum=self._maximum)
 
     def state(self) -> dict[str, Any]:
         return {"vocabulary": self.vocabulary}
@@ -73,21 +67,22 @@ class Words(PostsFeature):
     def restore(self, state: Mapping[str, Any]) -> None:
         self.vocabulary = list(state["vocabulary"])
 
+    def words(self, posts: pd.DataFrame) -> list[Tokens]:
+        if self._form == "released":
+            texts = posts[[column for column in self.columns if column in posts]].to_numpy(dtype=object)
+            if texts.shape[1]:
+                posts = pd.DataFrame({self.columns[0]: [_released(row) for row in texts]}, dtype=object)
+        return super().words(posts)
+
     def extract(self, posts: pd.DataFrame) -> np.ndarray:
         number = {word: i for i, word in enumerate(self.vocabulary, start=UNKNOWN + 1)}
         values = np.full((len(posts), self._length), PADDING, dtype=np.int32)
-        for row, words in zip(values, self._words(posts), strict=True):
+        for row, words in zip(values, self.words(posts), strict=True):
             numbers = [number.get(word, UNKNOWN) for word in words if self._unknown or word in number]
             row[: len(numbers)] = numbers[: self._length]
         return values
 
-    def _words(self, posts: pd.DataFrame) -> list[tuple[str, ...]]:
-        if self._form == "separate":
-            return self._tokens.of(posts)
-        rows = posts[[column for column in self._columns if column in posts]].to_numpy(dtype=object)
-        return self._tokens.of(pd.DataFrame({self._columns[0]: [_released(row) for row in rows]}, dtype=object))
 
-
-def _released(row: np.ndarray) -> str | None:
-    text = MARK.join(value for value in row if isinstance(value, str))
+def _released(texts: np.ndarray) -> str | None:
+    text = MARK.join(text for text in texts if isinstance(text, str))
     return text if text.isascii() else None
