@@ -7,8 +7,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline import metrics
-
 BLUE, ORANGE, GREY, LIGHT = "#0072B2", "#D55E00", "#666666", "#9CC9E3"  # Okabe and Ito's, and a tint
 STYLE = {
     "font.size": 9,
@@ -19,25 +17,10 @@ STYLE = {
     "figure.dpi": 100,
 }
 """Settings the charts are drawn with."""
-PANELS = 12
+PANELS = 36
 """Systems a figure of small panels shows."""
 BARS = 12
 """Inputs a panel of importance names."""
-POINTS = 2_000
-"""Posts a scatter plot shows."""
-
-Predictions = Mapping[str, np.ndarray]
-
-
-def axis_label(target: str, transform: str) -> str:
-    """What an axis of the transformed target shows, with its unit."""
-    forms = {
-        "log2p1": "log2({} + 1)",
-        "log2_per_day": "log2({} per day) + 1",
-        "log2_per_day_plus_one": "log2({} per day + 1)",
-        "max": "{} / maximum of training",
-    }
-    return forms.get(transform, "{}").format(target)
 
 
 def leaderboard(tables: Mapping[str, pd.DataFrame], ceilings: Collection[str]) -> Figure:
@@ -74,37 +57,6 @@ def _bars(panel: Axes, rows: pd.DataFrame, ceilings: Collection[str]) -> None:
     panel.set_xlim(0, high.max() * 1.14 or 1)
 
 
-def real_vs_predicted(y: np.ndarray, predictions: Predictions, label: str) -> Figure:
-    """A small panel a system, in the order given: `y` [n] against `predictions` [n] by name."""
-    shown = dict(list(predictions.items())[:PANELS])
-    rows = np.unique(np.linspace(0, len(y) - 1, min(len(y), POINTS)).astype(int))
-    limits = _padded(np.concatenate([y[rows], *(values[rows] for values in shown.values())]))
-    size = 6 if len(rows) > 50 else 20
-    figure, panels = _grid(len(shown))
-    for panel, (name, values) in zip(panels, shown.items(), strict=True):
-        panel.plot(limits, limits, color=GREY, linewidth=1)
-        panel.scatter(y[rows], values[rows], s=size, alpha=0.4, color=BLUE, linewidths=0, zorder=3)
-        panel.set(title=_title(name, y, values), xlim=limits, ylim=limits, aspect="equal")
-    figure.supxlabel(f"real {label}" + _left_out(len(rows), len(y), "posts") + _left_out(len(shown), len(predictions)))
-    figure.supylabel("predicted")
-    return figure
-
-
-def error_distribution(y: np.ndarray, predictions: Predictions, label: str) -> Figure:
-    """A histogram a system of prediction minus truth; the dashed line is the mean error."""
-    shown = dict(list(predictions.items())[:PANELS])
-    bins = np.linspace(*_padded(np.concatenate([values - y for values in shown.values()]), 0.0), 31)
-    figure, panels = _grid(len(shown))
-    for panel, (name, values) in zip(panels, shown.items(), strict=True):
-        panel.hist(values - y, bins, weights=np.full(len(y), 100 / len(y)), color=LIGHT)
-        panel.axvline(0, color=GREY, linewidth=1)
-        panel.axvline(np.mean(values - y), color=ORANGE, linewidth=1.2, linestyle="--")
-        panel.set_title(_title(name, y, values))
-    figure.supxlabel(f"error of {label}, predicted minus real (dashed: mean)" + _left_out(len(shown), len(predictions)))
-    figure.supylabel("% of posts")
-    return figure
-
-
 def importance(shares: Mapping[str, Mapping[str, float]]) -> Figure:
     """The inputs with the largest share of the gain, a panel a system."""
     shown = dict(list(shares.items())[:PANELS])
@@ -116,44 +68,23 @@ def importance(shares: Mapping[str, Mapping[str, float]]) -> Figure:
         rest = sum(share for _, share in ranked[BARS:])
         bars = [*ranked[:BARS], *([(f"{len(ranked) - BARS} others", rest)] if ranked[BARS:] else [])]
         panel.barh(range(len(bars)), [100 * share for _, share in bars], color=BLUE)
-        panel.set_yticks(range(len(bars)), [_short(input_name) for input_name, _ in bars])
+        panel.set_yticks(range(len(bars)), [short(input_name) for input_name, _ in bars])
         panel.invert_yaxis()
-        panel.set_title(_short(name))
+        panel.set_title(short(name))
     for panel in panels[len(shown) :]:
         panel.set_axis_off()
-    figure.supxlabel("share of the gain, %" + _left_out(len(shown), len(shares)))
+    figure.supxlabel("share of the gain, %" + left_out(len(shown), len(shares)))
     return figure
 
 
-def _grid(count: int) -> tuple[Figure, list[Axes]]:
-    """A figure of `count` panels that share their axes, four a line."""
-    columns = min(4, count)
-    lines = -(-count // columns)
-    figure = Figure(figsize=(max(2.5 * columns, 5), 2.5 * lines + 0.4))
-    panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
-    for panel in panels[count:]:
-        panel.set_axis_off()
-    for panel in panels[max(0, count - columns) : count]:
-        panel.tick_params(labelbottom=True)
-    return figure, list(panels[:count])
-
-
-def _padded(values: np.ndarray, share: float = 0.03) -> tuple[float, float]:
-    low, high = float(values.min()), float(values.max())
-    pad = (high - low) * share or 0.5 * (high == low)
-    return low - pad, high + pad
-
-
-def _left_out(shown: int, total: int, what: str = "systems") -> str:
+def left_out(shown: int, total: int, what: str = "systems") -> str:
+    """What an axis says where not all are shown."""
     return f" ({shown} of {total} {what})" if shown < total else ""
 
 
-def _short(name: str, length: int = 34) -> str:
+def short(name: str, length: int = 34) -> str:
+    """A name cut to a length."""
     return name if len(name) <= length else f"{name[: length - 1]}…"
-
-
-def _title(name: str, y: np.ndarray, values: np.ndarray) -> str:
-    return f"{_short(name, 26)}\nRMSE {metrics.rmse(y, values):.3f}"
 
 
 def image_measures(pictures: Mapping[str, np.ndarray], values: pd.DataFrame, ranks: pd.DataFrame) -> Figure:
@@ -168,7 +99,7 @@ def image_measures(pictures: Mapping[str, np.ndarray], values: pd.DataFrame, ran
         upper.imshow(picture)
         upper.set_anchor("S")
         upper.set_axis_off()
-        lower.set_title(_short(post_id, 20))
+        lower.set_title(short(post_id, 20))
         lower.barh(names, 100 * ranks.loc[post_id], color=LIGHT)
         for at, value in enumerate(values.loc[post_id]):
             lower.annotate(f"{value:.3g}", (0, at), (3, 0), textcoords="offset points", va="center")

@@ -1,4 +1,4 @@
-"""Predictions of several systems put beside each other, post by post."""
+"""Predictions of several systems put beside each other, post by post, and tested against one of them."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipeline import store
+from pipeline import store, uncertainty
 from pipeline.errors import UserError
 from pipeline.paths import Paths
 
@@ -36,6 +36,16 @@ def compare(paths: Paths, names: Sequence[str], targets: Collection[str]) -> lis
         _check(paths, name, frame)
     found = [_side_by_side(paths, frames, target, part) for target in targets for part in PARTS]
     return [c for c in found if len(c.y)]
+
+
+def against(comparison: Comparison, reference: str, others: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """Of each of `others`, the p-value of a paired t-test against `reference`, as it is and after Holm's correction.
+
+    Tested are each post's absolute errors, averaged over seeds.
+    """
+    errors = {k: np.abs(v - comparison.y).mean(axis=0) for k, v in comparison.predictions.items()}
+    raw = [uncertainty.paired_t_test(errors[name], errors[reference]) for name in others]
+    return dict(zip(others, zip(raw, uncertainty.holm(raw), strict=True), strict=True))
 
 
 def _check(paths: Paths, name: str, frame: pd.DataFrame) -> None:

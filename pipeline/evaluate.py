@@ -1,4 +1,4 @@
-"""data/predictions/ -> results/: metrics.json, leaderboard.csv, leaderboard.md, plots.
+"""data/predictions/ -> results/: metrics.json, leaderboard, the papers' tables, loss curves, plots.
 
 Systems are compared on the same posts alone. Intervals and tests are of the test part; what systems tuned
 on gets its metrics and no more.
@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline import leaderboard, metrics, notes, params, store, uncertainty
-from pipeline.comparison import Comparison, compare
+from pipeline import curves, leaderboard, metrics, notes, params, store, tables, uncertainty
+from pipeline.comparison import Comparison, against, compare
 from pipeline.errors import UserError, run_stage
 from pipeline.paths import Paths
 
@@ -50,7 +50,11 @@ def main(paths: Paths = Paths()) -> None:
     leaderboard.write_csv(paths.results / "leaderboard.csv", table)
     below = notes.of(table, systems, p, confidence=scoring.confidence)
     leaderboard.write_markdown(paths.results / "leaderboard.md", table, below, p["dataset"]["name"])
-    plots.draw(paths, comparisons, table, systems, transforms=p["dataset"]["targets"], ceilings=ceilings)
+    tables.write(paths, comparisons, table, systems, p, confidence=scoring.confidence)
+    losses = curves.table(systems)
+    curves.write(paths.results / "curves.csv", losses)
+    transforms = p["dataset"]["targets"]
+    plots.draw(paths, comparisons, table, systems, losses=losses, transforms=transforms, ceilings=ceilings)
 
 
 def score(comparison: Comparison, scoring: Scoring, *, seed: int, ceilings: Collection[str] = ()) -> list[Row]:
@@ -92,11 +96,9 @@ def _against_best(comparison: Comparison, rows: Sequence[Row], ceilings: Collect
     rivals = sorted((row["rmse"], row["system"]) for row in rows if row["system"] not in ceilings)
     if not rivals:
         return {}
-    errors = {k: np.abs(v - comparison.y).mean(axis=0) for k, v in comparison.predictions.items()}
     (_, best), *others = rivals
-    raw = [uncertainty.paired_t_test(errors[name], errors[best]) for _, name in others]
-    corrected = uncertainty.holm(raw)
-    return {name: {"p_vs_best": p, "p_holm": h} for (_, name), p, h in zip(others, raw, corrected, strict=True)}
+    tested = against(comparison, best, [name for _, name in others])
+    return {name: {"p_vs_best": p, "p_holm": holm} for name, (p, holm) in tested.items()}
 
 
 def nested(rows: Sequence[Row], systems: Mapping[str, Any]) -> dict[str, Any]:

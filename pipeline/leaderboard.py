@@ -23,7 +23,7 @@ _COLUMNS = {  # of leaderboard.md, which has no room for more
     "p_holm": "p",
     "published": "published",
 }
-_PUBLISHED = {**_COLUMNS, "mse": "MSE", "precision_at_1": "P@1", "precision_at_3": "P@3", "auc": "AUC"}
+SHORT = {**_COLUMNS, "mse": "MSE", "precision_at_1": "P@1", "precision_at_3": "P@3", "auc": "AUC"}
 UNDEFINED = "–"
 
 
@@ -61,7 +61,7 @@ def write_markdown(path: Path, frame: pd.DataFrame, below: Sequence[str], datase
     for (target, said), rows in frame[frame["part"] == "test"].groupby(["target", "protocol"], sort=False):
         where = f"{rows['dataset'].iloc[0]}, {said}, test part, n = {rows['n'].iloc[0]}"
         lines += [f"## {target}", "", f"{where}. Lowest RMSE first.", "", *render(_readable(rows, dataset)), ""]
-    lines += [line for note in below for line in _wrapped(note)]
+    lines += [line for note in below for line in wrapped(note)]
     with store.atomic(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -95,7 +95,7 @@ def _published(system: str, target: str, dataset: str) -> str:
     if not numbers:
         return UNDEFINED
     first = numbers[0]
-    return f"{_PUBLISHED[first.metric]} {first.value:g}{'' if dataset == first.dataset else '*'}"
+    return f"{SHORT[first.metric]} {first.value:g}{'' if dataset == first.dataset else '*'}"
 
 
 def render(frame: pd.DataFrame) -> list[str]:
@@ -107,5 +107,6 @@ def render(frame: pd.DataFrame) -> list[str]:
     return [f"| {' | '.join(row)} |" for row in [aligned[0], rule, *aligned[1:]]]
 
 
-def _wrapped(note: str) -> list[str]:
+def wrapped(note: str) -> list[str]:
+    """A note as an item of a list, in lines that fit a terminal."""
     return textwrap.wrap(note, 110, initial_indent="- ", subsequent_indent="  ", break_long_words=False)

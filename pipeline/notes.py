@@ -16,10 +16,10 @@ def of(frame: pd.DataFrame, systems: Systems, p: Mapping[str, Any], *, confidenc
     return [
         *_data(p, set(test["system"])),
         *_columns(test, confidence),
-        *_seeds(systems),
+        *seeds(systems),
         *_published(test, p["dataset"]["name"]),
-        *_untrained(systems),
-        *_incomplete(systems),
+        *untrained(systems),
+        *incomplete(systems),
     ]
 
 
@@ -46,7 +46,8 @@ def _columns(test: pd.DataFrame, confidence: float) -> Iterator[str]:
     yield "–: undefined, such as Spearman of a constant, or not applicable."
 
 
-def _seeds(systems: Systems) -> Iterator[str]:
+def seeds(systems: Systems) -> Iterator[str]:
+    """How often each system was trained."""
     by_seeds: dict[str, list[str]] = {}
     for name, system in systems.items():
         if system["run"]:
@@ -54,8 +55,8 @@ def _seeds(systems: Systems) -> Iterator[str]:
     if len(by_seeds) == 1:
         yield f"Seeds: every system was trained with seed {next(iter(by_seeds))}."
     else:
-        yield "Seeds: " + "; ".join(f"{seeds} ({', '.join(names)})" for seeds, names in by_seeds.items()) + "."
-    if any("," in seeds for seeds in by_seeds):
+        yield "Seeds: " + "; ".join(f"{which} ({', '.join(names)})" for which, names in by_seeds.items()) + "."
+    if any("," in which for which in by_seeds):
         yield "±: standard deviation over seeds; metrics are means over them."
 
 
@@ -68,14 +69,15 @@ def _published(test: pd.DataFrame, dataset: str) -> Iterator[str]:
         yield f"*: this run is on `{dataset}`, not on the paper's data; the two numbers cannot be compared."
 
 
-def _untrained(systems: Systems) -> Iterator[str]:
+def untrained(systems: Systems) -> Iterator[str]:
+    """Features whose network or vectors are random."""
     users: dict[str, list[str]] = {}
     for name, system in systems.items():
         for feature, metadata in system.get("features", {}).items():
             if has_random_weights(metadata):
                 users.setdefault(feature, []).append(name)
     for feature, names in users.items():
-        yield f"Untrained: `{feature}` has `pretrained: null`, seeded random weights ({', '.join(names)})."
+        yield f"Untrained: `{feature}` has seeded random weights, no learned ones ({', '.join(names)})."
 
 
 def has_random_weights(metadata: Any) -> bool:
@@ -86,7 +88,8 @@ def has_random_weights(metadata: Any) -> bool:
     return absent or any(has_random_weights(value) for value in metadata.values())
 
 
-def _incomplete(systems: Systems) -> Iterator[str]:
+def incomplete(systems: Systems) -> Iterator[str]:
+    """Systems that could not run, or not with all their features."""
     for name, system in systems.items():
         if not system["run"]:
             yield f"Left out: `{name}`, because {system['why']}."

@@ -1,8 +1,8 @@
 """results/plots/: pictures of the test part, the same bytes for the same numbers.
 
-leaderboard.png, and for each target real_vs_predicted, error_distribution and importance; image_stats.png
-where the dataset has images. results/points.csv holds the best system's panel as numbers, which
-`dvc plots diff` draws for two revisions over each other.
+leaderboard.png, and for each target real_vs_predicted, ranks, error_distribution, importance and curves (of the
+networks); image_stats.png where the dataset has images. results/points.csv holds the best system's panel as
+numbers, which `dvc plots diff` draws for two revisions over each other.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pipeline import charts, packs, store
+from pipeline import charts, packs, panels, store, targets
 from pipeline.comparison import Comparison
 from pipeline.paths import Paths
 
@@ -30,10 +30,11 @@ def draw(
     table: pd.DataFrame,
     systems: Mapping[str, Any],
     *,
+    losses: pd.DataFrame,
     transforms: Mapping[str, str],
     ceilings: Collection[str] = (),
 ) -> None:
-    """Write every picture; `table` is the leaderboard, `systems` each system.json.
+    """Write every picture; `table` is the leaderboard, `systems` each system.json, `losses` what curves.csv has.
 
     Of a system with several seeds, the panels show the first.
     """
@@ -43,17 +44,21 @@ def draw(
         old.unlink()
     tested = {c.target: c for c in comparisons if c.part == "test"}
     rows = {target: table[(table["target"] == target) & (table["part"] == "test")] for target in tested}
-    labels = {target: charts.axis_label(target, transforms[target]) for target in tested}
+    labels = {target: targets.label(target, transforms[target]) for target in tested}
     with mpl.rc_context(charts.STYLE):
         if tested:
             save(charts.leaderboard({labels[t]: rows[t] for t in tested}, ceilings), folder / "leaderboard.png")
         for target, c in tested.items():
             predictions = {name: c.predictions[name][0] for name in rows[target]["system"]}
-            save(charts.real_vs_predicted(c.y, predictions, labels[target]), folder / f"real_vs_predicted_{target}.png")
-            errors = charts.error_distribution(c.y, predictions, labels[target])
+            save(panels.real_vs_predicted(c.y, predictions, labels[target]), folder / f"real_vs_predicted_{target}.png")
+            errors = panels.error_distribution(c.y, predictions, labels[target])
             save(errors, folder / f"error_distribution_{target}.png")
+            save(panels.ranks(c.y, predictions, labels[target]), folder / f"ranks_{target}.png")
             if shares := importances(systems, target):
                 save(charts.importance(shares), folder / f"importance_{target}.png")
+        for target, rows_of_target in losses.groupby("target", sort=False):
+            label = targets.label(target, transforms[target])
+            save(panels.curves(rows_of_target, label), folder / f"curves_{target}.png")
         if measures := image_measures(paths):
             save(measures, folder / "image_stats.png")
     write_points(paths.results / "points.csv", tested, rows, ceilings)

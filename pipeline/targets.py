@@ -24,6 +24,17 @@ NAMES = ("identity", "log2p1", *PER_DAY, "max")
 SECONDS_PER_DAY = 86_400.0
 
 
+def label(target: str, transform: str) -> str:
+    """The transformed target in words, with its unit."""
+    forms = {
+        "log2p1": "log2({} + 1)",
+        "log2_per_day": "log2({} per day) + 1",
+        "log2_per_day_plus_one": "log2({} per day + 1)",
+        "max": "{} / maximum of training",
+    }
+    return forms.get(transform, "{}").format(target)
+
+
 class Transform:
     """One target's transform; `fit` on the training part, then `apply` to any."""
 

@@ -61,7 +61,8 @@ class Project:
             subprocess.run(command, cwd=root, check=True, env=self.env)
 
     dvc = (sys.executable, "-m", "dvc")
-    env: ClassVar = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    env: ClassVar = {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1"}
 
     def set_params(self, params: dict) -> None:
         with (self.root / "params.yaml").open("w") as file:

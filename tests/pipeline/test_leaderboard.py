@@ -101,7 +101,7 @@ def test_notes_name_random_weights(trained, system, predicted):
     features = {"clip_image": {"fingerprint": {"weights": {"pretrained": None}}}, "category": {"shape": [3]}}
     system(paths, "good", frames, features=features)
     text, _ = markdown(paths)
-    assert "Untrained: `clip_image` has `pretrained: null`, seeded random weights (good)." in text
+    assert "Untrained: `clip_image` has seeded random weights, no learned ones (good)." in text
     features["clip_image"]["fingerprint"]["weights"]["pretrained"] = "openai"
     system(paths, "good", frames, features=features)
     assert "Untrained" not in markdown(paths)[0]

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from pipeline import charts, evaluate, images, pixels, plots, store
+from pipeline import charts, evaluate, images, panels, pixels, plots, store
 from pipeline.compute import Compute
 
 NAMES = ["clarity_contrast", "hue_count", "brightness_contrast"]
@@ -34,6 +34,7 @@ def test_every_picture_of_the_test_part_is_small_and_undated(with_images):
     assert drawn(with_images) == {
         "leaderboard.png",
         "real_vs_predicted_likes.png",
+        "ranks_likes.png",
         "error_distribution_likes.png",
         "importance_likes.png",
         "image_stats.png",
@@ -51,7 +52,7 @@ def test_same_numbers_same_bytes(with_images):
         return {p.name: p.read_bytes() for p in with_images.results.rglob("*") if p.is_file()}
 
     first = files()
-    assert len(first) == 9
+    assert len(first) == 11
     assert files() == first
 
 
@@ -68,7 +69,7 @@ def test_pictures_of_targets_that_are_gone_go(trained):
         {"n": 1, "validation": 0},
         {"n": 1, "constant": True, "systems": {"mean": None}},
         {"constant": True},
-        {"systems": {f"a_system_with_a_rather_long_name_{i}": 0.1 * i + 0.1 for i in range(14)}},
+        {"systems": {f"a_system_with_a_rather_long_name_{i}": 0.1 * i + 0.1 for i in range(31)}},
         {"targets": ("likes", "views", "score")},
     ],
     ids=["one post", "one system", "constant", "many systems", "three targets"],
@@ -76,7 +77,8 @@ def test_pictures_of_targets_that_are_gone_go(trained):
 def test_extremes_are_drawn(trained, options):
     names = drawn(trained(**options))
     assert "leaderboard.png" in names
-    assert len([n for n in names if n.startswith("real_vs_predicted")]) == len(options.get("targets", ["likes"]))
+    for kind in ("real_vs_predicted", "ranks"):
+        assert len([n for n in names if n.startswith(kind)]) == len(options.get("targets", ["likes"]))
 
 
 def test_nothing_to_draw_leaves_an_empty_folder(trained):
@@ -127,7 +129,7 @@ def test_bars_are_the_rmse_and_the_ceiling_a_line():
 
 def test_histograms_hold_every_post():
     y, predictions = np.arange(50.0), {"a": np.arange(50.0) + 3, "b": np.zeros(50)}
-    for panel in charts.error_distribution(y, predictions, "likes").axes:
+    for panel in panels.error_distribution(y, predictions, "likes").axes:
         assert sum(bar.get_height() for bar in panel.patches) == pytest.approx(100)
 
 
@@ -145,9 +147,50 @@ def test_inputs_whose_short_names_agree_keep_their_bars():
     assert len({bar.get_y() for bar in panel.patches}) == 2
 
 
-@pytest.mark.parametrize(
-    ("transform", "label"),
-    [("identity", "likes"), ("log2p1", "log2(likes + 1)"), ("log2_per_day", "log2(likes per day) + 1")],
-)
-def test_axes_say_the_unit(transform, label):
-    assert charts.axis_label("likes", transform) == label
+def test_ranks_are_percent_and_their_correlation_stands_above():
+    y = np.array([1.0, 2.0, 5.0, 9.0])
+    found = panels.ranks(y, {"turned": -y, "tied": np.array([0.0, 0.0, 1.0, 1.0]), "flat": np.zeros(4)}, "likes").axes[
+        :3
+    ]
+    assert [panel.get_title().split("\n") for panel in found] == [
+        ["turned", "Spearman -1.000"],
+        ["tied", "Spearman 0.894"],
+        ["flat", "Spearman undefined"],
+    ]
+    points = [panel.collections[0].get_offsets().tolist() for panel in found]
+    assert points[0] == [[12.5, 87.5], [37.5, 62.5], [62.5, 37.5], [87.5, 12.5]]
+    assert points[1] == [[12.5, 25], [37.5, 25], [62.5, 75], [87.5, 75]]
+    assert points[2] == [[x, 50] for x in (12.5, 37.5, 62.5, 87.5)]
+
+
+def losses(system, seed=0, validation=(2.5, 1.25), target="likes"):
+    rows = {"step": [10, 20], "train": [2.0, 1.0], "validation": validation}
+    return pd.DataFrame({"system": system, "target": target, "seed": seed, **rows})
+
+
+def test_curves_are_a_panel_a_system_and_a_line_a_seed():
+    nothing = (np.nan, np.nan)
+    frame = pd.concat(
+        [losses("b"), losses("b", seed=1), losses("a", validation=nothing), losses("c", validation=(0, 1))]
+    )
+    found = panels.curves(frame, "likes").axes
+    assert [panel.get_title() for panel in found[:3]] == ["b", "a", "c"]
+    drawn = [[list(line.get_ydata()) for line in panel.lines] for panel in found[:3]]
+    assert drawn[0] == [[2, 1], [2.5, 1.25]] * 2
+    assert drawn[1] == [[2, 1], []]
+    assert [panel.get_yscale() for panel in found[:3]] == ["log", "log", "linear"]
+
+
+def test_networks_have_a_picture_of_their_curves(trained):
+    paths = trained(targets=("likes", "views"))
+    description = store.read_json(paths.model("good") / "system.json")
+    curve = {"step": [10], "train": [2.0], "validation": [2.5]}
+    description["targets"]["views"] = {**description["targets"]["views"], "curve": {"0": curve}}
+    store.write_json(paths.model("good") / "system.json", description)
+    assert {name for name in drawn(paths) if name.startswith("curves")} == {"curves_views.png"}
+
+
+def test_too_many_systems_are_counted():
+    y = np.arange(5.0)
+    figure = panels.real_vs_predicted(y, {f"system {i}": y for i in range(charts.PANELS + 4)}, "likes")
+    assert "(36 of 40 systems)" in figure.get_supxlabel()

@@ -99,3 +99,11 @@ def test_days_online():
 def test_columns_needed():
     assert targets.columns_needed({"likes": "log2p1", "views": "max"}) == ["likes", "views"]
     assert targets.columns_needed({"likes": "log2_per_day"}) == ["likes", "posted_at", "collected_at"]
+
+
+@pytest.mark.parametrize(
+    ("transform", "label"),
+    [("identity", "likes"), ("log2p1", "log2(likes + 1)"), ("log2_per_day", "log2(likes per day) + 1")],
+)
+def test_labels_say_the_unit(transform, label):
+    assert targets.label("likes", transform) == label
