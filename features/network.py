@@ -1,0 +1,58 @@
+"""What image features made by a network share: its device, its precision, and batches through it."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from features.base import ImageFeature
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+class NetworkFeature(ImageFeature):
+    """The output of a network on pictures that were prepared as uint8 [3, h, w]."""
+
+    batch: ClassVar[Mapping[str, int]] = {"cpu": 16, "mps": 64, "cuda": 256}
+    """Images a forward pass takes at most; on a CPU, as many as its caches like."""
+
+    def __init__(self, *, precision: Precision, batch_size: int | None, device: str):
+        """`precision` of the network, auto is bfloat16 on CUDA and float32 elsewhere."""
+        self.device = device
+        self.batch_size = batch_size or self.batch.get(self._kind, 16)
+        automatic = "bfloat16" if self._kind == "cuda" else "float32"
+        self.precision = automatic if precision == "auto" else precision
+
+    @property
+    def _kind(self) -> str:
+        return self.device.partition(":")[0]
+
+    @abstractmethod
+    def build(self) -> Any:
+        """The network, float32 on the CPU, in evaluation mode."""
+
+    @abstractmethod
+    def forward(self, pixels: Any) -> Any:
+        """Values [b, ...] that `network` gives for pixels [b, 3, h, w] from 0 to 1, as tensors on its device."""
+
+    @cached_property
+    def network(self) -> Any:
+        """The network on its device."""
+        import torch
+
+        layout = torch.channels_last if self._kind == "cuda" else torch.contiguous_format
+        return self.build().to(self.device, memory_format=layout)
+
+    def embed(self, prepared: list[np.ndarray]) -> np.ndarray:
+        import torch
+
+        pixels = torch.from_numpy(np.stack(prepared))  # [b, 3, h, w]
+        if self._kind == "cuda":
+            pixels = pixels.pin_memory().to(self.device, non_blocking=True, memory_format=torch.channels_last)
+        pixels = pixels.to(self.device).float().div(255)  # [b, 3, h, w]
+        reduced = self.precision == "bfloat16"
+        with torch.inference_mode(), torch.autocast(self._kind, torch.bfloat16, enabled=reduced):
+            values = self.forward(pixels)  # [b, ...]
+        return values.float().cpu().numpy()
