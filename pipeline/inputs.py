@@ -3,21 +3,17 @@
 Training depends on this file and on nothing wider, so a changed feature re-trains its users alone.
 """
 
-import ast
 import hashlib
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from models import base as models
 from pipeline import params, store, targets
+from pipeline.code import ROOT, hash_file, imported
 from pipeline.errors import run_stage
 from pipeline.paths import Paths
 from pipeline.plan import make_system
-
-ROOT = Path(__file__).parent.parent
 
 
 def main(paths: Paths = Paths()) -> None:
@@ -56,36 +52,9 @@ def _hash_frame(frame: pd.DataFrame) -> str:
     return hashlib.sha256(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes()).hexdigest()
 
 
-def hash_file(path: Path) -> str:
-    """sha256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def code_of(model: str) -> list[str]:
     """The project's modules that decide what a system learns: its own, and those that feed it."""
     return sorted({*imported(f"models/{model}.py"), "pipeline/examples.py", "pipeline/targets.py"})
-
-
-def imported(module: str) -> list[str]:
-    """The project's modules that `module` needs, itself included, as paths from the root."""
-    seen: dict[str, Any] = {}
-    queue = [module]
-    while queue:
-        path = queue.pop()
-        if path in seen:
-            continue
-        seen[path] = None
-        for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-            else:
-                continue
-            files = [name.replace(".", "/") + ".py" for name in names]
-            queue += [f for f in files if f.split("/")[0] in ("models", "pipeline") and (ROOT / f).is_file()]
-    return sorted(seen)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from features.base import Feature, feature_class
 from models import base as models
 from pipeline import evaluate, images, params, posts, split, store, targets
+from pipeline.code import ROOT, hash_file, imported
 from pipeline.compute import Compute
 from pipeline.errors import UserError, run_stage
 from pipeline.paths import Paths
@@ -44,7 +45,9 @@ def main(paths: Paths = Paths()) -> None:
         if reason and name in wanted and not drop:
             users = [s for s in plans if name in models.flat(make_system(s, p["systems"][s]).features)]
             raise UserError(f"features.{name} (used by {', '.join(users)}): {reason}; {_REMEDY}")
-        store.write_json(paths.plan("features", name), {"run": reason is None, "why": reason, "columns": columns[name]})
+        code = {m: hash_file(ROOT / m) for m in imported(f"features/{name}.py", ["features"])}
+        content = {"run": reason is None, "why": reason, "columns": columns[name], "code": code}
+        store.write_json(paths.plan("features", name), content)
     for name, plan in plans.items():
         if not plan["run"] and not drop:
             raise UserError(f"systems.{name}: {plan['why']}; {_REMEDY}")

@@ -50,7 +50,7 @@ def test_every_dependency_has_its_reason_and_its_pin():
     assert lines
     for line in lines:
         requirement, _, reason = line.partition("#")
-        name = re.split(r"[\[=<>]", requirement.strip())[0].lower().replace("_", "-")
+        name = re.sub(r"[-_.]+", "-", re.split(r"[\[=<>]", requirement.strip())[0].lower())
         assert len(reason.split()) > 1, f"requirements.in: {name} has no reason"
         assert re.search(rf"^{re.escape(name)}(\[.*\])?==", lock, re.M), f"requirements.txt lacks {name}"
 
