@@ -18,6 +18,15 @@ from pipeline.notes import has_random_weights
 SMALL = 75
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """PyTorch's threads that wait for each other on shared cores make small networks slow."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def picture(seed=0, height=60, width=80):
     """A smooth picture with a little noise."""
     rng = np.random.default_rng(seed)
