@@ -156,11 +156,39 @@ def _binds_alone(where, cls, entry):
     assert set(inspect.signature(cls).parameters) <= set(hints), f"{cls.__name__} has an argument without a type"
 
 
-def test_presets_have_every_system_of_the_paper():
-    """Every file trains the paper's systems, the other boosters and the baselines."""
-    wanted = {"mean", "median", "user_mean", "xgboost", "lightgbm", "catboost", "xgb_clip_pca", "xgb_mlp", "xgb_conv1d"}
-    for path in FILES:
-        assert wanted <= set(params.load(path)["systems"]), path.name
+BASELINES = {"mean", "median"}
+TABULAR = {"user_mean", "xgboost", "lightgbm", "catboost", "xgb_clip_pca", "xgb_mlp", "xgb_conv1d"}
+PICTURE_OR_WORDS = {"hybrid_cnn", "inception_svr", "bow_svr", "glove_svr", "context_svr"}
+
+
+@pytest.mark.parametrize(
+    ("file", "wanted"),
+    [
+        ("params.yaml", TABULAR | PICTURE_OR_WORDS),
+        ("presets/own-posts.yaml", TABULAR),
+        ("presets/xgb-clip.yaml", TABULAR),
+        ("presets/picture-or-words.yaml", PICTURE_OR_WORDS),
+    ],
+)
+def test_files_have_every_system_they_are_for(file, wanted):
+    assert wanted | BASELINES <= set(params.load(ROOT / file)["systems"])
+
+
+def test_the_preset_of_picture_or_words_has_its_numbers():
+    p = params.load(ROOT / "presets/picture-or-words.yaml")
+    assert p["split"] == {"method": "random", "ratios": [0.5, 0, 0.5]}
+    assert p["dataset"]["targets"] == {"retweets": "max", "likes": "max"}
+    limits = {"minimum_retweets": 100, "minimum_days": 7, "maximum_retweets": 10_000, "maximum_likes": 10_000}
+    assert {**limits, "maximum_followers": 100_000}.items() <= p["dataset"].items()
+    assert (p["features"]["pixels"], p["features"]["glove"]["dimensions"]) == ({"size": 64}, 100)
+    cnn = {"channels": [32, 64], "hidden": [100, 60], "head": "sum", "learning_rate": 0.001, "epochs": 1000}
+    assert {**cnn, "patience": None}.items() <= p["systems"]["hybrid_cnn"].items()
+    assert {name: p["systems"][name]["features"] for name in PICTURE_OR_WORDS - {"hybrid_cnn"}} == {
+        "inception_svr": ["inception", "context"],
+        "bow_svr": ["bow", "context"],
+        "glove_svr": ["glove", "context"],
+        "context_svr": ["context"],
+    }
 
 
 def test_the_preset_of_the_paper_has_its_numbers():
