@@ -2,20 +2,17 @@
 
 import logging
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from features.base import ImageFeature
+from features.network import NetworkFeature, Precision
 from pipeline.errors import UserError
 
 log = logging.getLogger(__name__)
 
-BATCH = {"cpu": 16, "mps": 64, "cuda": 256}
-"""Images a forward pass takes at most; on a CPU, as many as its caches like."""
 
-
-class ClipImage(ImageFeature):
+class ClipImage(NetworkFeature):
     """What open_clip's `encode_image` gives, from exactly the preprocessing of that model. Source: `xgb-clip`.
 
     The paper says ResNet-50 with 512 dimensions; CLIP's ResNet-50 gives 1,024, its ResNet-101 and ViT-B 512.
@@ -28,7 +25,7 @@ class ClipImage(ImageFeature):
         pretrained: str | None,
         seed: int = 0,
         normalise: bool = False,
-        precision: Literal["auto", "float32", "bfloat16"] = "auto",
+        precision: Precision = "auto",
         image_size: int | None = None,
         batch_size: int | None = None,
         device: str = "cpu",
@@ -42,14 +39,12 @@ class ClipImage(ImageFeature):
         instead of the model's own, position embeddings interpolated; `batch_size` of a forward pass;
         `device` as PyTorch names it, from the pipeline.
         """
+        super().__init__(precision=precision, batch_size=batch_size, device=device)
         self.encoder = encoder
         self.pretrained = pretrained
         self.seed = seed
         self.normalise = normalise
-        self.precision = precision
         self.image_size = image_size
-        self.device = device
-        self.batch_size = batch_size or BATCH.get(device.partition(":")[0], 16)
 
     @cached_property
     def source(self) -> Any:
@@ -60,16 +55,10 @@ class ClipImage(ImageFeature):
             log.warning("clip_image: RANDOM weights (seed %d): these embeddings know nothing of pictures", self.seed)
         return encoder.find(self.encoder, self.pretrained, self.image_size)
 
-    @cached_property
-    def network(self) -> Any:
-        """The encoder with its weights, on its device."""
-        import torch
-
+    def build(self) -> Any:
         from features import encoder
 
-        network = encoder.build(self.source, self.seed)
-        on_card = self.device.startswith("cuda")
-        return network.to(self.device, memory_format=torch.channels_last if on_card else torch.contiguous_format)
+        return encoder.build(self.source, self.seed)
 
     @cached_property
     def transforms(self) -> tuple[Any, Any]:
@@ -96,12 +85,8 @@ class ClipImage(ImageFeature):
             "libraries": {"open_clip": open_clip.__version__, "torch": torch.__version__},
             "preprocessing": vars(self.source.preprocessing()),
             "device": self.device.partition(":")[0],
-            "precision": self._precision(),
+            "precision": self.precision,
         }
-
-    def _precision(self) -> str:
-        automatic = "bfloat16" if self.device.startswith("cuda") else "float32"
-        return automatic if self.precision == "auto" else self.precision
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """Resized and cropped as the model wants it, uint8 [3, h, w]."""
@@ -109,17 +94,9 @@ class ClipImage(ImageFeature):
 
         return np.asarray(self.transforms[0](Image.fromarray(image))).transpose(2, 0, 1)
 
-    def embed(self, prepared: list[np.ndarray]) -> np.ndarray:
-        import torch
+    def forward(self, pixels: Any) -> Any:
+        from torch.nn.functional import normalize
 
-        pixels = torch.from_numpy(np.stack(prepared))  # [b, 3, h, w]
-        if self.device.startswith("cuda"):
-            pixels = pixels.pin_memory().to(self.device, non_blocking=True, memory_format=torch.channels_last)
-        pixels = self.transforms[1](pixels.to(self.device).float().div(255))  # [b, 3, h, w]
-        reduced = self._precision() == "bfloat16"
-        with torch.inference_mode(), torch.autocast(self.device.partition(":")[0], torch.bfloat16, enabled=reduced):
-            values = self.network(pixels)  # [b, d]
+        values = self.network(self.transforms[1](pixels))  # [b, d]
         values = (values[0] if isinstance(values, tuple) else values).float()  # CoCa gives tokens beside it
-        if self.normalise:
-            values = torch.nn.functional.normalize(values, dim=-1)
-        return values.cpu().numpy()
+        return normalize(values, dim=-1) if self.normalise else values
