@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from models.attention import Head, Items, RegionLayer, Regions, Words
+from models.base import Examples
 from models.words_regions import Sizes, WordsRegions
 
 Pooling = Literal["last", "mean"]
@@ -114,3 +116,7 @@ class DMF(WordsRegions):
 
     def make(self, sizes: Sizes) -> DMFNetwork:
         return DMFNetwork(regions=sizes["regions"], words=sizes["words"], **self._network)
+
+    def attention(self, posts: Examples) -> dict[str, np.ndarray]:
+        """None: it takes the mean of the regions and the last of the words."""
+        return {}
