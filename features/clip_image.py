@@ -70,7 +70,7 @@ class ClipImage(NetworkFeature):
         split = next(i for i, step in enumerate(steps) if "ToTensor" in type(step).__name__)
         if not isinstance(steps[-1], Normalize) or split != len(steps) - 2:
             raise UserError(f"features.clip_image.encoder: {self.encoder} has a preprocessing this version lacks")
-        return Compose(steps[:split]), steps[-1]
+        return Compose(steps[:split]), Normalize(steps[-1].mean, steps[-1].std, inplace=True)
 
     @property
     def shape(self) -> tuple[int, ...]:
