@@ -24,7 +24,7 @@ def run(folder: Path) -> Iterator[Measure]:
         (folder / f"raw/{i}.jpg").write_bytes(photo + rng.bytes(16))
     few, many = (_peaks(folder, n) for n in (FEW, MANY))
     for name, ours, limit in zip(("packing", "image_stats"), many, few, strict=True):
-        yield Measure(f"peak memory, {name}, {MANY:,} images", f"{FEW:,} images", ours, limit, "MB", "aim 1")
+        yield Measure(f"peak memory, {name}, {MANY:,} images", f"{FEW:,} images", ours, limit, "MB", "aim about 1")
 
 
 def _peaks(folder: Path, n: int) -> list[float]:
@@ -49,7 +49,12 @@ def _main(folder: Path, n: int) -> None:
 
 
 def _say_peak() -> None:
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
+    # Linux counts into ru_maxrss what the parent had when it started this process; VmHWM is this one's own.
+    status = Path("/proc/self/status")
+    if status.exists():
+        print(int(status.read_text().split("VmHWM:")[1].split()[0]) / 1e3)
+    else:
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
 
 
 if __name__ == "__main__":
