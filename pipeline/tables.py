@@ -90,7 +90,8 @@ def markdown(
     """The lines of <paper>.md."""
     yield from (f"# {paper.paper}", "", f"{paper.title}: published beside measured.", "")
     for target, of_one in frame.groupby("target", sort=False):
-        yield from (f"## {target}", "", *_heading(paper, of_one, p), "")
+        heading = [line for note in _heading(paper, of_one, p) for line in leaderboard.wrapped(note)]
+        yield from (f"## {target}", "", *heading, "")
         for table, rows in of_one.groupby("table", sort=False):
             yield from (f"### {table}", "", *leaderboard.render(_readable(rows)), "")
     for note in _notes(paper, frame, systems, confidence):
@@ -103,15 +104,15 @@ def _heading(paper: Paper, rows: pd.DataFrame, p: Mapping[str, Any]) -> Iterator
         yield "None of these systems ran."
         return
     first, target = ran.iloc[0], rows["target"].iloc[0]
-    yield f"- Published: {first['papers_data']}; errors in: {paper.scale}."
+    yield f"Published: {first['papers_data']}; errors in: {paper.scale}."
     scale = targets.label(target, p["dataset"]["targets"][target])
-    yield f"- Measured: {first['dataset']}, {first['protocol']}, test part, n = {first['n']:g}; errors in: {scale}."
+    yield f"Measured: {first['dataset']}, {first['protocol']}, test part, n = {first['n']:g}; errors in: {scale}."
     if rows["published"].isna().all():
-        yield f"- The paper has no numbers for {target}."
+        yield f"The paper has no numbers for {target}."
     if not first["own_data"]:
         drawn = " drawn by this project," if p["dataset"]["reader"] == "sample" else ""
         yield (
-            f"- **Substitute data**: `{first['dataset']}` is{drawn} not the paper's data. "
+            f"**Substitute data**: `{first['dataset']}` is{drawn} not the paper's data. "
             "Published and measured numbers cannot be compared; at most the order of the systems can."
         )
 
