@@ -1,5 +1,6 @@
 """What the README shows is true: its code fits the contracts, its params bind, its commands and paths exist."""
 
+import pkgutil
 import re
 import types
 from pathlib import Path
@@ -8,10 +9,13 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
+from features import base as features
 from features.base import PostsFeature
+from models import base as models
 from models.base import Examples, System
 from pipeline import metrics, params, posts
-from pipeline.readers.base import Reader
+from pipeline.errors import UserError
+from pipeline.readers.base import Reader, reader_class
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -111,6 +115,22 @@ def test_commands_name_what_there_is():
             section = section[part]
     for system in re.findall(r"--system (\w+)", SHELL):
         assert system in p["systems"]
+
+
+def test_the_list_of_modules_is_complete():
+    rows = dict(re.findall(r"^\| (readers|features.*?|networks|other systems|baselines) \| (.*) \|$", README, re.M))
+    named = {kind: re.findall(r"`(\w+)`", cells) for kind, cells in rows.items()}
+    readers = [m.name for m in pkgutil.iter_modules([str(ROOT / "pipeline/readers")]) if reads(m.name)]
+    assert named["readers"] == sorted(readers)
+    assert sorted(n for kind in named if kind.startswith("features") for n in named[kind]) == features.discover()
+    assert sorted(n for kind in ("networks", "other systems", "baselines") for n in named[kind]) == models.discover()
+
+
+def reads(name):
+    try:
+        return bool(reader_class(name))
+    except UserError:
+        return False
 
 
 @pytest.mark.parametrize("path", sorted(set(re.findall(r"^\| `([\w./]+)` \|", README, re.M))))
