@@ -24,17 +24,20 @@ class Table(Reader):
         file: str | None = None,
         columns: dict[str, str] | None = None,
         extra_columns: list[str] | None = None,
+        collected_at: str | None = None,
     ):
         """A table of posts.
 
         `path` of the folder, or of the table itself; `file` in the folder, where it is not the only posts.*;
         `columns` maps canonical names (or targets) to the table's own; `extra_columns` are further numeric
-        columns of the table to keep, all known before a post is published.
+        columns of the table to keep, all known before a post is published; `collected_at` is when the counts
+        of all posts were read, where the table has no such column.
         """
         super().__init__(path=path)
         self.file = file
         self.columns = columns or {}
         self.extra_columns = extra_columns or []
+        self.collected_at = collected_at
 
     @property
     def image_root(self) -> Path:
@@ -48,6 +51,10 @@ class Table(Reader):
         taken = self._choose(file, records.columns, targets)
         audit.left_out = [c for c in records.columns if c not in taken.values()]
         posts = pd.DataFrame({ours: records.columns[theirs] for ours, theirs in taken.items()}, dtype=object)
+        if self.collected_at and targets is not None:
+            if "collected_at" in posts:
+                raise UserError(f"dataset.collected_at: {file.name} has that column already; remove the key")
+            posts["collected_at"] = self.collected_at
         return Raw(
             posts.set_axis(range(len(records.rows))) if taken else pd.DataFrame(index=range(len(records.rows))),
             file.name,

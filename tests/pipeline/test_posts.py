@@ -285,3 +285,17 @@ def test_draw_keeps_so_many_by_chance_whatever_the_order(run):
 def test_a_draw_of_nothing_is_refused(run, draw):
     with pytest.raises(UserError, match=r"dataset\.draw"):
         run("post_id,likes\na,1\n", draw=draw)
+
+
+def test_one_time_of_collection_for_all_posts(run):
+    content = "post_id,posted_at,likes\na,2024-01-01T00:00:00Z,1\nb,2024-01-03T00:00:00Z,2\n"
+    frame, audit, _ = run(content, collected_at="2024-01-05T00:00:00Z")
+    assert (frame["collected_at"] - frame["posted_at"]).dt.days.tolist() == [4, 2]
+    assert audit["tagged"] == {}
+    with pytest.raises(UserError, match="has that column already"):
+        run(content.replace("posted_at", "collected_at"), collected_at="2024-01-05")
+
+
+def test_a_time_of_collection_that_is_none_is_said(run):
+    _, audit, _ = run("post_id,likes\na,1\n", collected_at="yesterday")
+    assert list(audit["tagged"]) == ["collected_at: no time (expected ISO 8601 or seconds since 1970)"]
