@@ -1,0 +1,124 @@
+"""Flickr179K in its released form through both presets of the paper `uhan`, end to end and small."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline import params, store
+from pipeline.paths import Paths
+from tests.conftest import draw_picture
+from tests.pipeline.readers import test_flickr as flickr
+from tests.stages import run_stages
+
+ROOT = Path(__file__).parents[1]
+N = 40
+NETWORKS = {"dmf", "dual_att", "uhan", "uhan_no_user", "uhan_no_shortcut", "uhan_no_image", "uhan_no_text"}
+NETWORKS |= {"uhan_no_intra", "uhan_no_inter", "uhan_no_intra_inter"}
+SYSTEMS = NETWORKS | {"his_ave", "uhan_svr", "uhan_svr_no_image", "uhan_svr_no_text"}
+SMALL = {"hidden": 6, "epochs": 2, "validate_every": 1, "batch_size": 16}
+
+
+def write_flickr(folder):
+    rows = flickr.rows(N)
+    rows[7]["desc"] = "Gesehen am Fluß, früh am Morgen, mit Booten"
+    flickr.write(folder, rows)
+    for i, row in enumerate(rows):
+        user, post = row["url"].split("/")[-2:]
+        draw_picture(folder / f"img/train/{user}/{post}.jpg", brightness=0.2 + i / 100, seed=i)
+    return folder
+
+
+def small(p, root):
+    """The preset with random weights, small pictures, small networks and two seeds, and nothing else changed."""
+    for feature, size in (("vgg", 32), ("vgg_regions", 64)):
+        p["features"][feature] |= {"pretrained": None, "size": size}
+    p["features"]["glove"] |= {"vectors": None, "dimensions": 8}
+    p["features"]["words"]["minimum_count"] = 1
+    for name in NETWORKS:
+        entry = p["systems"][name] = dict(p["systems"][name])
+        entry |= {**SMALL, "head": [6] * len(entry["head"]), "seeds": 2}
+        entry.setdefault("region_layer", "linear")  # from 512 numbers a region to so few
+    p["compute"] |= {"workers": 1, "device": "cpu"}
+    p["evaluate"]["bootstrap"] = 20
+    with (root / "params.yaml").open("w", encoding="utf-8") as file:
+        YAML(typ="safe").dump(p, file)
+    return Paths(root)
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    root = tmp_path_factory.mktemp("uhan")
+    write_flickr(root / "data/flickr179k")
+    paths = small(params.load(ROOT / "presets/uhan.yaml"), root)
+    run_stages(paths)
+    return paths
+
+
+def test_every_system_ran(ran):
+    found = store.read_json(ran.results / "metrics.json")
+    assert set(found) == SYSTEMS
+    assert all(np.isfinite(found[name]["score"]["mse"]) for name in found)
+
+
+def test_every_system_runs_as_released(tmp_path):
+    write_flickr(tmp_path / "data/flickr179k")
+    paths = small(params.load(ROOT / "presets/uhan-released.yaml"), tmp_path)
+    run_stages(paths, results=False)
+    assert len(store.read_frame(paths.posts)) == N - 1  # one is not ASCII
+    for name in SYSTEMS:
+        predictions = store.read_frame(paths.predictions(name))
+        assert set(predictions["part"]) == {"validation", "test"}
+        assert predictions["prediction"].std() > 0 or name == "his_ave"
+
+
+def test_posts_and_parts_are_the_papers(ran):
+    posts = store.read_frame(ran.posts)
+    assert len(posts) == N
+    parts = store.read_frame(ran.splits).merge(posts, on="post_id")
+    assert np.allclose(parts["part"].value_counts(normalize=True)[["train", "test"]], [0.7, 0.2], atol=0.02)
+    newest = parts.loc[parts["part"] == "train", "posted_at"].max()
+    assert (parts.loc[parts["part"] != "train", "posted_at"] > newest).all()
+
+
+def test_tables_2_3_and_4_are_complete(ran):
+    text = (ran.results / "tables/uhan.md").read_text(encoding="utf-8")
+    assert [text.count(f"### Table {i}") for i in (2, 3, 4)] == [1, 1, 1]
+    assert "not run" not in text.lower()
+    assert "Substitute data" not in text
+    assert "Untrained: `vgg_regions`" in text
+    table = pd.read_csv(ran.results / "tables/uhan.csv").set_index("system")
+    assert table[["published", "measured", "low", "high"]].notna().all(axis=None)
+    assert set(table["metric"]) == {"mse", "mae"}
+    assert (table.loc[list(NETWORKS), "seeds"] == 2).all()
+    assert table.loc[list(NETWORKS), "spread"].notna().all()
+    assert table.loc["uhan", "p"].isna().all()
+    assert table.drop(index="uhan")["p"].between(0, 1).all()
+
+
+def test_every_network_has_its_curve(ran):
+    curves = pd.read_csv(ran.results / "curves.csv")
+    assert set(curves["system"]) == NETWORKS
+    assert curves.groupby(["system", "seed"]).size().min() >= 4
+    assert curves["validation"].notna().all()
+
+
+def test_the_presets_have_the_papers_numbers():
+    paper, released = (params.load(ROOT / f"presets/{name}.yaml") for name in ("uhan", "uhan-released"))
+    for p in (paper, released):
+        assert p["split"] == {"method": "chronological_shuffled", "ratios": [0.7, 0.1, 0.2]}
+        assert (p["features"]["vgg_regions"]["size"], p["features"]["words"]["minimum_count"]) == (448, 5)
+        wanted = {"hidden": 512, "batch_size": 128, "validate_every": 64, "patience": 20, "seeds": 3}
+        assert all(wanted.items() <= p["systems"][name].items() for name in NETWORKS)
+    ablations = {name: {k for k, v in paper["systems"][name].items() if v is False} for name in NETWORKS}
+    off = {"standardize"}
+    assert ablations["uhan_no_intra_inter"] - off == {"intra", "inter"}
+    assert {name: ablations[name] - off for name in ("uhan", "uhan_no_user", "uhan_no_text")} == {
+        "uhan": set(),
+        "uhan_no_user": {"user"},
+        "uhan_no_text": {"text"},
+    }
+    assert released["systems"]["uhan"]["head"] == [1024, 1024]
+    assert released["systems"]["uhan"]["penalty"] == 1e-4
