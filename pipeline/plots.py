@@ -1,8 +1,8 @@
 """results/plots/: pictures of the test part, the same bytes for the same numbers.
 
 leaderboard.png, and for each target real_vs_predicted, ranks, error_distribution, importance and curves (of the
-networks); image_stats.png where the dataset has images. results/points.csv holds the best system's panel as
-numbers, which `dvc plots diff` draws for two revisions over each other.
+networks); image_stats.png where the dataset has images; attention_* as `pipeline.seeing` says. results/points.csv
+holds the best system's panel as numbers, which `dvc plots diff` draws for two revisions over each other.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pipeline import charts, packs, panels, store, targets
+from pipeline import charts, packs, panels, seeing, store, targets
 from pipeline.comparison import Comparison
 from pipeline.paths import Paths
 
@@ -61,6 +61,7 @@ def draw(
             save(panels.curves(rows_of_target, label), folder / f"curves_{target}.png")
         if measures := image_measures(paths):
             save(measures, folder / "image_stats.png")
+    seeing.draw(paths, systems, transforms, folder)
     write_points(paths.results / "points.csv", tested, rows, ceilings)
 
 

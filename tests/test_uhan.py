@@ -98,6 +98,11 @@ def test_tables_2_3_and_4_are_complete(ran):
     assert table.drop(index="uhan")["p"].between(0, 1).all()
 
 
+def test_attention_is_drawn(ran):
+    names = {path.stem for path in (ran.results / "plots").glob("attention_*.png")}
+    assert names == {f"attention_{what}" for what in ("post", "systems", "cases", "users")}
+
+
 def test_every_network_has_its_curve(ran):
     curves = pd.read_csv(ran.results / "curves.csv")
     assert set(curves["system"]) == NETWORKS
