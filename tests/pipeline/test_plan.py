@@ -120,6 +120,12 @@ def test_the_horizon_reaches_the_features_that_may_read_it_and_no_other(planned)
     assert [name for name in discover() if feature_class(name).reads_horizon] == ["context"]
 
 
+def test_a_feature_that_does_not_say_so_cannot_read_the_horizon(planned, monkeypatch):
+    monkeypatch.setattr(feature_class("context"), "reads_horizon", False)
+    with pytest.raises(UserError, match=r"features\.context .*: the data lacks collected_at"):
+        planned(features={"context": {}}, systems={"people": {**TREES, "features": ["context"]}})
+
+
 def test_a_target_is_no_context(planned):
     with pytest.raises(UserError, match=r"features\.context .*: the data lacks likes"):
         planned(features={"context": {"columns": ["likes"]}}, systems={"people": {**TREES, "features": ["context"]}})
