@@ -23,7 +23,7 @@ from pipeline.stream import RowGroups, StreamedArray
 BATCH, REGIONS, NUMBERS, WORDS = 128, 196, 512, 50
 VOCABULARY, USERS = 70_170, 128
 WIDTHS = dict.fromkeys(("states", "embedding", "user_width", "intra_width", "inter_width"), 512)
-BATCHES, EPOCHS = {"cpu": 4, "cuda": 64}, {"cpu": 1, "cuda": 4}
+BATCHES, EPOCHS = {"cpu": 6, "cuda": 64}, {"cpu": 1, "cuda": 4}
 
 
 def run(folder: Path, device: str = "cpu") -> Iterator[Measure]:
