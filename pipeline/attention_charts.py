@@ -1,7 +1,7 @@
 """Attention drawn: orange over a grey picture and behind words, a figure a grid of cells.
 
-Orange means more than an equal share of the attention, on one scale for all of a figure; over grey it is
-told apart by every eye, and where there is no attention the picture stays grey.
+The more orange, the more attention, on one scale for all pictures of a figure and one for all its words; over
+grey it is told apart by every eye, and where there is no attention the picture stays grey.
 
 Shapes: h x w pixels, s x s regions, k words.
 """
@@ -10,29 +10,32 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import LinearSegmentedColormap, to_rgb
+from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
 from pipeline.charts import BLUE, LIGHT, ORANGE
 
-SCALE = (2.0, 5.0)
-"""Full orange stands for the largest attention of a figure in equal shares, kept between these."""
+SCALE = (3.0, 6.0)
+"""Full orange stands for the largest attention of its kind, in equal shares, kept between these."""
 STRENGTH = 0.8
 """Share of orange where it is fullest."""
+DPI = 100
 SIZE, LINE, LINES = 7.5, 0.155, 9
 """Points of the words' letters; inches a line of them; lines a cell has at most."""
 MARGIN, TITLE, BAR, GAP = 0.12, 0.24, 0.36, 0.16
 """Inches around a figure, over a picture, of balance and caption, and between cells."""
-COLOURS = 128
-"""Of a file: pictures with more are several times as large and look the same."""
+COLOURS = 256
+"""Of a file: with more it is several times as large and looks the same."""
+STEPS = 24
+"""Of the legend, whose colours every file has."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,13 @@ class Sight:
     inter: np.ndarray | None = None
 
 
+class Tops(NamedTuple):
+    """What full orange stands for, in equal shares."""
+
+    picture: float
+    words: float
+
+
 @dataclass(frozen=True)
 class Cell:
     """A picture, uint8 RGB [h, w, 3], as it is with its text, or as a system saw it."""
@@ -62,19 +72,20 @@ class Cell:
 
 def figure(rows: Sequence[Sequence[Cell]], *, title: str, width: float = 2.2) -> Figure:
     """All cells, `width` inches wide each, and below them what the colour means."""
-    columns, top = max(map(len, rows)), scale([c.sight for row in rows for c in row if c.sight])
+    columns, sights = max(map(len, rows)), [c.sight for row in rows for c in row if c.sight]
+    tops = Tops(scale([s.visual for s in sights]), scale([s.textual for s in sights]))
     texts = [[_flow(cell, width) for cell in row] for row in rows]
-    heights = [TITLE + 0.75 * width + LINE * max(1, *map(_lines, row)) + BAR + GAP for row in texts]
+    heights = [TITLE + 0.75 * width + LINE * max(map(_lines, row)) + BAR + GAP for row in texts]
     size = (2 * MARGIN + columns * (width + GAP) - GAP, 2 * MARGIN + TITLE + sum(heights) + 0.5)
-    drawn = Figure(figsize=size, layout="none", dpi=100)
+    drawn = Figure(figsize=size, layout="none", dpi=DPI)
     drawn.text(MARGIN / size[0], 1 - MARGIN / size[1], drawable(title), va="top", fontsize=9, parse_math=False)
     y = size[1] - MARGIN - TITLE
     for row, flowed, height in zip(rows, texts, heights, strict=True):
         for i, (cell, words) in enumerate(zip(row, flowed, strict=True)):
-            _cell(drawn, cell, words, (MARGIN + i * (width + GAP), y, width, height), top)
+            _cell(drawn, cell, words, (MARGIN + i * (width + GAP), y, width, height), tops)
         y -= height
-    if any(cell.sight for row in rows for cell in row):
-        _legend(_axes(drawn, (MARGIN, MARGIN + 0.3, 2.0, 0.1)), top)
+    for i, (what, top) in enumerate(tops._asdict().items() if sights else ()):
+        _legend(_axes(drawn, (MARGIN + i * (width + GAP), MARGIN + 0.2, 1.2, 0.1)), top, what)
     return drawn
 
 
@@ -83,14 +94,23 @@ def png(drawn: Figure) -> bytes:
     canvas = FigureCanvasAgg(drawn)
     canvas.draw()
     pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())
-    file = io.BytesIO()
-    pixels.quantize(COLOURS, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
+    exact = [to_rgb(BLUE), to_rgb(LIGHT), (0, 0, 0), *(shade(i, STEPS) for i in range(STEPS + 1))]
+    fixed = np.rint(255 * np.asarray(exact)).astype(np.uint8)  # [f, 3]
+    free = pixels.quantize(COLOURS - len(fixed)).getpalette() or []
+    colours = Image.new("P", (1, 1))
+    colours.putpalette([*fixed.ravel().tolist(), *free])
+    numbers = np.asarray(pixels.quantize(palette=colours, dither=Image.Dither.NONE)).copy()  # [h, w], nearly nearest
+    for i, colour in enumerate(fixed):
+        numbers[(np.asarray(pixels) == colour).all(axis=-1)] = i
+    small, file = Image.fromarray(numbers, "L"), io.BytesIO()
+    small.putpalette(colours.getpalette() or [])
+    small.save(file, "PNG", optimize=True)
     return file.getvalue()
 
 
-def scale(sights: Sequence[Sight]) -> float:
+def scale(weights: Sequence[np.ndarray | None]) -> float:
     """How many equal shares full orange stands for."""
-    shares = [equal_shares(w).max() for s in sights for w in (s.visual, s.textual) if w is not None and w.size]
+    shares = [equal_shares(w).max() for w in weights if w is not None and w.size]
     return float(np.clip(max(shares, default=0), *SCALE))
 
 
@@ -130,9 +150,9 @@ def _font() -> Any:
 def _wide(word: str) -> float:
     """Inches a word takes."""
     font = _font()
-    font.set_size(SIZE, 72)
+    font.set_size(SIZE, DPI)
     font.set_text(word, 0)
-    return font.get_width_height()[0] / 64 / 72
+    return font.get_width_height()[0] / 64 / DPI
 
 
 @dataclass(frozen=True)
@@ -174,11 +194,11 @@ def _axes(drawn: Figure, box: tuple[float, float, float, float]) -> Axes:
     return drawn.add_axes((box[0] / width, box[1] / height, box[2] / width, box[3] / height))
 
 
-def _cell(drawn: Figure, cell: Cell, words: list[_Word], box: tuple[float, float, float, float], top: float) -> None:
+def _cell(drawn: Figure, cell: Cell, words: list[_Word], box: tuple[float, float, float, float], tops: Tops) -> None:
     """One cell; `box` is its left, top, width and height in inches."""
     x, y, width, height = box
     upper = _axes(drawn, (x, y - TITLE - 0.75 * width, width, 0.75 * width))
-    upper.imshow(_seen(cell, top), interpolation="antialiased")
+    upper.imshow(_seen(cell, tops.picture), interpolation="antialiased")
     upper.set_anchor("SW")
     upper.set_axis_off()
     upper.set_title(drawable(cell.title), fontsize=8, loc="left", pad=3, parse_math=False)
@@ -187,12 +207,12 @@ def _cell(drawn: Figure, cell: Cell, words: list[_Word], box: tuple[float, float
     lower.set(xlim=(0, width), ylim=(below, 0))
     lower.set_axis_off()
     for word in words:
-        back = {} if word.share is None else {"backgroundcolor": shade(word.share, top)}
+        back = {} if word.share is None else {"backgroundcolor": shade(word.share, tops.words)}
         at = (word.x + 0.03, 0.1 + LINE * word.line)
         text = lower.text(*at, word.text, fontsize=SIZE, va="center", parse_math=False, **back)
         if text.get_bbox_patch():
             text.get_bbox_patch().set_boxstyle("square", pad=0.12)
-    _below(lower, cell, 0.1 + LINE * (_lines(words) or 1), width)
+    _below(lower, cell, 0.1 + LINE * _lines(words), width)
 
 
 def _seen(cell: Cell, top: float) -> np.ndarray:
@@ -212,9 +232,10 @@ def _below(axes: Axes, cell: Cell, y: float, width: float) -> None:
     axes.text(0.03, y + 0.13, drawable(caption), fontsize=SIZE, va="center", parse_math=False)
 
 
-def _legend(axes: Axes, top: float) -> None:
-    colours = LinearSegmentedColormap.from_list("attention", [shade(0, top), shade(top, top)])
-    axes.imshow(np.linspace(0, 1, 64)[None], cmap=colours, aspect="auto", extent=(0, top, 0, 1))
+def _legend(axes: Axes, top: float, what: str) -> None:
+    colours = ListedColormap([shade(i, STEPS) for i in range(STEPS + 1)])
+    axes.imshow(np.linspace(0, 1, STEPS + 1)[None], cmap=colours, aspect="auto", extent=(0, top, 0, 1))
     axes.set_yticks([])
-    axes.set_xticks([0, 1, top], ["0", "1", f"{top:.3g} or more"], fontsize=SIZE)
-    axes.text(top * 1.12, 0.5, "attention, in equal shares", fontsize=SIZE, va="center")
+    most = f"{top:.2g}" + (" or more" if top == SCALE[1] else "")
+    axes.set_xticks([0, 1, top], ["0", "1", most], fontsize=SIZE)
+    axes.set_title(f"attention to {what}, in equal shares", fontsize=SIZE, loc="left", pad=3)

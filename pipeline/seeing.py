@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -19,7 +18,7 @@ from matplotlib.figure import Figure
 from models import base as models
 from pipeline import packs, showcase, store, targets
 from pipeline.attention_charts import Cell, figure, png
-from pipeline.charts import STYLE, short
+from pipeline.charts import short
 from pipeline.paths import Paths
 from pipeline.viewer import PADDING, Viewer, rows_of
 
@@ -104,17 +103,16 @@ def candidates(paths: Paths, viewer: Viewer) -> pd.DataFrame:
 
 def figures(show: Show, label: str) -> Iterator[tuple[str, Figure]]:
     """Each picture by its name; `label` is the score in words."""
-    with mpl.rc_context(STYLE):
-        name = short(show.leading.name)
-        ordinary = showcase.ordinary(show.posts)
-        yield "post", figure([both(show, ordinary)], title=f"{name}: {label} of one test post", width=3.6)
-        if len(show.viewers) > 1:
-            yield "systems", figure(by_system(show), title=f"{label}: what each system looks at")
-        good, bad = showcase.cases(show.posts)
-        rows = [both(show, ids) for ids in (good, bad) if ids]
-        yield "cases", figure(rows, title=f"{name}: {label}, smallest errors above, largest below")
-        if (of_users := showcase.of_users(show.posts)) and show.leading.users:
-            yield "users", figure(by_user(show, of_users), title=f"{name}: {label}, posts of two users")
+    name = short(show.leading.name)
+    ordinary = showcase.ordinary(show.posts)
+    yield "post", figure([both(show, ordinary)], title=f"{name}: {label} of one test post", width=3.6)
+    if len(show.viewers) > 1:
+        yield "systems", figure(by_system(show), title=f"{label}: what each system looks at")
+    good, bad = showcase.cases(show.posts)
+    rows = [both(show, ids) for ids in (good, bad) if ids]
+    yield "cases", figure(rows, title=f"{name}: {label}, smallest errors above, largest below")
+    if (of_users := showcase.of_users(show.posts)) and show.leading.users:
+        yield "users", figure(by_user(show, of_users), title=f"{name}: {label}, posts of two users")
 
 
 def both(show: Show, post_ids: Sequence[str]) -> list[Cell]:
