@@ -5,10 +5,14 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
 from PIL import Image, ImageDraw
 from ruamel.yaml import YAML
 
 from pipeline.paths import Paths
+
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 
 TREE = {"nature": ["sea", "forest"], "city": ["street", "tower"], "food": ["cake", "soup"]}
 WORDS = ["golden", "quiet", "broken", "bright", "lonely", "wild"]
