@@ -5,40 +5,22 @@ on gets its metrics and no more.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pipeline import curves, leaderboard, metrics, notes, params, store, tables, uncertainty
+from pipeline import curves, leaderboard, metrics, notes, params, plots, store, tables, uncertainty
 from pipeline.comparison import Comparison, against, compare
-from pipeline.errors import UserError, run_stage
+from pipeline.errors import run_stage
 from pipeline.paths import Paths
+from pipeline.uncertainty import Scoring
 
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Scoring:
-    """The `evaluate` section of params.yaml."""
-
-    bootstrap: int = 1000
-    """Resamples of the test posts for the intervals; 0 leaves them out."""
-    confidence: float = 0.95
-    """Share of the resamples an interval holds."""
-
-    def __post_init__(self) -> None:
-        if self.bootstrap < 0:
-            raise UserError(f"evaluate.bootstrap: {self.bootstrap} is below 0")
-        if not 0 < self.confidence < 1:
-            raise UserError(f"evaluate.confidence: {self.confidence} is not between 0 and 1")
-
-
 def main(paths: Paths = Paths()) -> None:
     """Score the predictions of every system of params.yaml and write results/."""
-    from pipeline import plots  # matplotlib: not for `plan`, which reads Scoring alone
-
     p = params.load(paths.params)
     scoring = Scoring(**params.bind("evaluate", Scoring, p["evaluate"]))
     systems = {name: store.read_json(paths.model(name) / "system.json") for name in p["systems"]}

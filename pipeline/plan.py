@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from features.base import Feature, feature_class
 from models import base as models
-from pipeline import evaluate, images, params, posts, split, store, targets
+from pipeline import images, params, posts, split, store, targets, uncertainty
 from pipeline.code import ROOT, hash_file, imported
 from pipeline.compute import Compute
 from pipeline.errors import UserError, run_stage
@@ -69,7 +69,7 @@ def check_sections(p: dict[str, Any]) -> None:
     params.bind("split", split.assign, p["split"], posts=None, seed=p["seed"])
     params.bind("images", images.Packing, p["images"])
     params.bind("compute", Compute, p["compute"])
-    evaluate.Scoring(**params.bind("evaluate", evaluate.Scoring, p["evaluate"]))
+    uncertainty.Scoring(**params.bind("evaluate", uncertainty.Scoring, p["evaluate"]))
     for section in ("features", "systems"):
         if not isinstance(p[section], dict) or not p[section]:
             raise UserError(f"{section}: expected at least one entry")

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,9 +23,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import UserError
-
-if TYPE_CHECKING:
-    from pipeline.stream import StreamedArray
 
 _KEY = b"likecast"
 READERS = 4
@@ -87,10 +84,13 @@ def columns_of(path: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """One feature of many posts: `values` is [n, *shape], rows with `valid` False hold NaN."""
+    """One feature of many posts: `values` is [n, *shape], rows with `valid` False hold NaN.
+
+    `values` is an array of NumPy, or one indexed like it (`pipeline.stream.StreamedArray`).
+    """
 
     post_id: np.ndarray
-    values: "np.ndarray | StreamedArray"
+    values: Any
     valid: np.ndarray
     metadata: dict[str, Any]
 

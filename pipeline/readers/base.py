@@ -7,11 +7,13 @@ cleaning is the same for all and lives in `pipeline/clean.py`.
 
 import inspect
 import pkgutil
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -57,6 +59,11 @@ INTERACTIONS = {"user_id": "string", "post_id": "string", "kind": "string", "at"
 FOLLOWS = {"follower_id": "string", "followee_id": "string"}
 
 
+def text_of(value: Any) -> str:
+    """A raw value as text, empty where it is none."""
+    return value if isinstance(value, str) else ""
+
+
 def empty(columns: Collection[str]) -> pd.DataFrame:
     """No rows of the named columns."""
     return pd.DataFrame({column: pd.Series(dtype=object) for column in columns})
@@ -90,6 +97,16 @@ class Raw:
     def tag(self, reason: str, mask: np.ndarray, column: str | None = None) -> None:
         """Count the posts of `mask` [n] as kept in spite of `reason`."""
         self.audit.tag(reason, self._source(mask), self.rows[mask], column)
+
+    def with_words(self, minimum: int | None, word: str = r"[A-Za-z]+") -> "Raw":
+        """The posts with at least `minimum` words of title and text, those that the pattern `word` finds; None: all."""
+        if minimum is None:
+            return self
+        parts = [self.posts[c].map(text_of) for c in ("title", "text") if c in self.posts]
+        words = [len(re.findall(word, " ".join(texts))) for texts in zip(*parts, strict=True)]
+        enough = np.array(words or [0] * len(self.posts)) >= minimum
+        self.filter(f"minimum_words {minimum}", ~enough, "text")
+        return self.take(enough)
 
     def take(self, keep: np.ndarray) -> "Raw":
         """The same with the posts of `keep` [n] alone; the audit is shared."""

@@ -17,7 +17,6 @@ differs is tagged, for titles are edited, and where most differ the files do not
 The score is log2(views / days + 1) already: `dataset.targets` is `score: identity`.
 """
 
-import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal
@@ -28,11 +27,11 @@ import pandas as pd
 from pipeline.audit import Audit
 from pipeline.errors import UserError
 from pipeline.readers import lines
-from pipeline.readers.base import Raw, Reader
+from pipeline.readers.base import Raw, Reader, text_of
 from pipeline.readers.flickr_lines import AFTER, BEFORE, NUMBERS, URLS, key_of, read_lines, read_zones
 
 POSTS = "data.json"
-_WORD = {"separate": re.compile(r"[A-Za-z]+"), "released": re.compile(r"\b\w\w+\b")}
+_WORD = {"separate": r"[A-Za-z]+", "released": r"\b\w\w+\b"}
 
 
 class Flickr(Reader):
@@ -104,7 +103,7 @@ class Flickr(Reader):
 
     def _compare_titles(self, texts: pd.DataFrame, train: pd.DataFrame, audit: Audit) -> None:
         said = train["title_length"].loc[texts["key"]]
-        lengths = [{str(len(title)), str(len(title.strip()))} for title in texts["title"].map(_text)]
+        lengths = [{str(len(title)), str(len(title.strip()))} for title in texts["title"].map(text_of)]
         differs = np.array([one not in both for one, both in zip(said, lengths, strict=True)], dtype=bool)
         audit.tag("title: not as long as train_data.txt says", POSTS, texts["row"][differs], "title")
         if self.check_titles and differs.sum() > len(texts) / 2:
@@ -125,29 +124,18 @@ class Flickr(Reader):
         columns |= {c: train[c] for c in (*BEFORE, *AFTER) if c in self.extra_columns or c in targets}
         if self.text_form == "released":
             columns["text"] = [
-                f"{_text(t)} #desc: {_text(d).strip()}" for t, d in zip(texts.title, texts.desc, strict=True)
+                f"{text_of(t)} #desc: {text_of(d).strip()}" for t, d in zip(texts.title, texts.desc, strict=True)
             ]
         else:
             columns |= {"title": texts["title"], "text": texts["desc"]}
         return pd.DataFrame({name: list(values) for name, values in columns.items()}, dtype=object)
 
     def _filter(self, raw: Raw) -> Raw:
-        parts = [raw.posts[c] for c in ("title", "text") if c in raw.posts]
-        whole = [" ".join(map(_text, row)) for row in zip(*parts, strict=True)]
-        keep = np.ones(len(whole), dtype=bool)
         if self.text_form == "released":
-            keep = np.array([text.isascii() for text in whole], dtype=bool)
+            keep = raw.posts["text"].map(str.isascii).to_numpy(dtype=bool)
             raw.filter("text_form released: not all ASCII", ~keep, "text")
-        if self.minimum_words is not None:
-            word = _WORD[self.text_form]
-            enough = np.array([len(word.findall(text)) >= self.minimum_words for text in whole], dtype=bool)
-            raw.filter(f"minimum_words {self.minimum_words}", keep & ~enough, "text")
-            keep &= enough
-        return raw.take(keep)
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+            raw = raw.take(keep)
+        return raw.with_words(self.minimum_words, _WORD[self.text_form])
 
 
 def _join(texts: pd.DataFrame, train: pd.DataFrame, audit: Audit) -> pd.DataFrame:

@@ -25,19 +25,22 @@ class Table(Reader):
         columns: dict[str, str] | None = None,
         extra_columns: list[str] | None = None,
         collected_at: str | None = None,
+        minimum_words: int | None = None,
     ):
         """A table of posts.
 
         `path` of the folder, or of the table itself; `file` in the folder, where it is not the only posts.*;
         `columns` maps canonical names (or targets) to the table's own; `extra_columns` are further numeric
         columns of the table to keep, all known before a post is published; `collected_at` is when the counts
-        of all posts were read, where the table has no such column.
+        of all posts were read, where the table has no such column; `minimum_words`: only posts with at least as
+        many English words in title and text, null for all; drafts are never left out.
         """
         super().__init__(path=path)
         self.file = file
         self.columns = columns or {}
         self.extra_columns = extra_columns or []
         self.collected_at = collected_at
+        self.minimum_words = minimum_words
 
     @property
     def image_root(self) -> Path:
@@ -55,7 +58,7 @@ class Table(Reader):
             if "collected_at" in posts:
                 raise UserError(f"dataset.collected_at: {file.name} has that column already; remove the key")
             posts["collected_at"] = self.collected_at
-        return Raw(
+        raw = Raw(
             posts.set_axis(range(len(records.rows))) if taken else pd.DataFrame(index=range(len(records.rows))),
             file.name,
             records.rows,
@@ -63,6 +66,7 @@ class Table(Reader):
             interactions=self._beside("interactions", INTERACTIONS),
             follows=self._beside("follows", FOLLOWS),
         )
+        return raw if targets is None else raw.with_words(self.minimum_words)
 
     def _find(self) -> Path:
         if not self.path.exists():

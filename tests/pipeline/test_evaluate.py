@@ -7,7 +7,7 @@ import pytest
 from pipeline import evaluate, metrics, plots, store
 from pipeline.comparison import Comparison
 from pipeline.errors import UserError
-from pipeline.evaluate import Scoring
+from pipeline.uncertainty import Scoring
 
 
 @pytest.fixture(autouse=True)
@@ -180,12 +180,6 @@ def test_systems_compare_on_the_same_posts_alone(trained, spoil, message):
     with pytest.raises(UserError, match=message):
         evaluate.main(paths)
     assert not paths.results.exists()
-
-
-@pytest.mark.parametrize("entry", [{"bootstrap": -1}, {"confidence": 1.0}, {"confidence": 0.0}])
-def test_scoring_refuses_what_makes_no_sense(entry):
-    with pytest.raises(UserError, match=f"evaluate.{next(iter(entry))}"):
-        Scoring(**entry)
 
 
 def test_the_order_of_rows_and_systems_changes_nothing():

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pipeline import metrics, uncertainty
+from pipeline.errors import UserError
 
 MAE = {"mae": metrics.mae}
 
@@ -71,3 +72,9 @@ def test_holm_passes_over_undefined():
     corrected = uncertainty.holm([float("nan"), 0.01, 0.03])
     assert np.isnan(corrected[0])
     assert corrected[1:] == pytest.approx([0.02, 0.03])
+
+
+@pytest.mark.parametrize("entry", [{"bootstrap": -1}, {"confidence": 1.0}, {"confidence": 0.0}])
+def test_scoring_refuses_what_makes_no_sense(entry):
+    with pytest.raises(UserError, match=f"evaluate.{next(iter(entry))}"):
+        uncertainty.Scoring(**entry)

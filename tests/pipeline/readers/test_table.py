@@ -44,6 +44,24 @@ def test_a_column_or_file_that_is_not_there_is_named(posts_folder, options, mess
         Table(path=str(posts_folder(n=4, images=False)), **options).read(["likes"])
 
 
+def test_posts_of_few_words_are_left_out_and_drafts_never(tmp_path):
+    (tmp_path / "posts.csv").write_text(
+        "post_id,likes,title,text\na,1,One two,three four\nb,2,One,2 3 4\nc,3,,\nd,4,猫がいる,Ein Ös\n"
+    )
+    reader = Table(path=str(tmp_path), minimum_words=3)
+    raw = reader.read(["likes"])
+    assert raw.posts["post_id"].tolist() == ["a"]
+    assert raw.rows.tolist() == [2]
+    assert dict(raw.audit.filtered) == {"minimum_words 3": 3}
+    assert len(reader.read(None).posts) == 4
+
+
+def test_without_texts_no_post_has_words(tmp_path):
+    (tmp_path / "posts.csv").write_text("post_id,likes\na,1\n")
+    assert Table(path=str(tmp_path), minimum_words=1).read(["likes"]).posts.empty
+    assert len(Table(path=str(tmp_path), minimum_words=0).read(["likes"]).posts) == 1
+
+
 def test_two_tables_of_posts_need_a_choice(posts_folder):
     posts_folder(n=4, images=False)
     folder = posts_folder(n=5, images=False, file="posts.jsonl")
