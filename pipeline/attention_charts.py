@@ -28,8 +28,12 @@ SCALE = (3.0, 6.0)
 STRENGTH = 0.8
 """Share of orange where it is fullest."""
 DPI = 100
-SIZE, LINE, LINES = 7.5, 0.155, 9
-"""Points of the words' letters; inches a line of them; lines a cell has at most."""
+SIZE, TITLE_SIZE, LINE, LINES = 7.5, 8, 0.155, 9
+"""Points of the words' letters and of a title's; inches a line of words; lines of them a cell has at most."""
+SPACE, SHADED = 0.04, 0.07
+"""Inches between words, and between words with a colour behind them."""
+LONGEST = 200
+"""Signs of one text that are looked at."""
 MARGIN, TITLE, BAR, GAP = 0.12, 0.24, 0.36, 0.16
 """Inches around a figure, over a picture, of balance and caption, and between cells."""
 COLOURS = 256
@@ -122,18 +126,18 @@ def equal_shares(weights: np.ndarray) -> np.ndarray:
 def overlay(picture: np.ndarray, weights: np.ndarray, top: float) -> np.ndarray:
     """The picture in grey, orange where the weights [s, s] are; region (i, j) is the part in row i, column j."""
     height, width = picture.shape[:2]
-    shares = equal_shares(weights).astype(np.float32)
-    smooth = cv2.resize(shares, (width, height), interpolation=cv2.INTER_CUBIC)  # [h, w], may swing below zero
-    orange = STRENGTH * np.clip(smooth / top, 0, 1)[..., None]
+    filled = np.clip(equal_shares(weights) / top, 0, 1).astype(np.float32)  # [s, s]
+    # Linear: splines swing, and light up regions that have nothing. Filled first: what is beyond full stays inside.
+    orange = STRENGTH * cv2.resize(filled, (width, height), interpolation=cv2.INTER_LINEAR)[..., None]  # [h, w, 1]
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None].astype(np.float32)
     colour = 255 * np.asarray(to_rgb(ORANGE), dtype=np.float32)
     return np.rint((1 - orange) * grey + orange * colour).astype(np.uint8)
 
 
 def shade(share: float, top: float) -> tuple[float, ...]:
-    """Colour behind a word, or in the legend, from white to orange."""
+    """Colour behind a word, or in the legend, from white to orange; one that eight bits a channel hold."""
     orange = STRENGTH * float(np.clip(share / top, 0, 1))
-    return tuple(1 - orange * (1 - np.asarray(to_rgb(ORANGE))))
+    return tuple((np.rint(255 * (1 - orange * (1 - np.asarray(to_rgb(ORANGE))))) / 255).tolist())
 
 
 def drawable(text: str) -> str:
@@ -147,12 +151,23 @@ def _font() -> Any:
     return font_manager.get_font(font_manager.findfont("DejaVu Sans"))
 
 
-def _wide(word: str) -> float:
+def _wide(word: str, size: float = SIZE) -> float:
     """Inches a word takes."""
     font = _font()
-    font.set_size(SIZE, DPI)
+    font.set_size(size, DPI)
     font.set_text(word, 0)
     return font.get_width_height()[0] / 64 / DPI
+
+
+def fitting(text: str, width: float, size: float = SIZE) -> str:
+    """The text in signs the font has, cut with an ellipsis where it is wider than `width` inches."""
+    text = drawable(text)
+    cuts = (f"{text[:n]}…" for n in range(min(len(text), LONGEST) - 1, 0, -1))
+    return text if _fits(text, width, size) else next((cut for cut in cuts if _fits(cut, width, size)), "…")
+
+
+def _fits(text: str, width: float, size: float) -> bool:
+    return len(text) <= LONGEST and _wide(text, size) <= width
 
 
 @dataclass(frozen=True)
@@ -173,12 +188,12 @@ def _flow(cell: Cell, width: float) -> list[_Word]:
     flowed: list[_Word] = []
     x, line = 0.0, 0
     for i, word in enumerate(words):
-        text = drawable(word)[:30]
-        wide = _wide(text) + 0.07
+        text = fitting(word, width - SHADED)
+        wide = _wide(text) + (SPACE if weights is None else SHADED)
         if x and x + wide > width:
             x, line = 0.0, line + 1
         if line == LINES:
-            return [*flowed, _Word("…", LINES, 0.0, None)]
+            return [*flowed[:-1], _Word("…", LINES - 1, flowed[-1].x, None)]
         flowed.append(_Word(text, line, x, None if weights is None else float(weights[i])))
         x += wide
     return flowed
@@ -201,7 +216,8 @@ def _cell(drawn: Figure, cell: Cell, words: list[_Word], box: tuple[float, float
     upper.imshow(_seen(cell, tops.picture), interpolation="antialiased")
     upper.set_anchor("SW")
     upper.set_axis_off()
-    upper.set_title(drawable(cell.title), fontsize=8, loc="left", pad=3, parse_math=False)
+    title = fitting(cell.title, width, TITLE_SIZE)
+    upper.set_title(title, fontsize=TITLE_SIZE, loc="left", pad=3, parse_math=False)
     below = height - TITLE - 0.75 * width
     lower = _axes(drawn, (x, y - height, width, below))
     lower.set(xlim=(0, width), ylim=(below, 0))
@@ -229,7 +245,7 @@ def _below(axes: Axes, cell: Cell, y: float, width: float) -> None:
         axes.barh(y, width * picture, height=0.06, color=BLUE)
         axes.barh(y, width * text, left=width * picture, height=0.06, color=LIGHT)
         caption = f"picture {picture:.0%}, words {text:.0%}" + (f"; {caption}" if caption else "")
-    axes.text(0.03, y + 0.13, drawable(caption), fontsize=SIZE, va="center", parse_math=False)
+    axes.text(0.03, y + 0.13, fitting(caption, width), fontsize=SIZE, va="center", parse_math=False)
 
 
 def _legend(axes: Axes, top: float, what: str) -> None:

@@ -96,7 +96,7 @@ def candidates(paths: Paths, viewer: Viewer) -> pd.DataFrame:
     if not len(posts):
         return posts
     words = viewer.values(viewer.roles["words"], posts["post_id"].tolist())
-    posts = posts[(words != PADDING).sum(axis=1) >= MINIMUM_WORDS]
+    posts = posts[(words > PADDING).sum(axis=1) >= MINIMUM_WORDS]
     users = rows_of(paths, posts["post_id"].tolist(), ["user_id"])
     return posts.merge(users, on="post_id", validate="one_to_one").reset_index(drop=True)
 
@@ -150,7 +150,7 @@ def originals(show: Show, post_ids: Sequence[str]) -> list[Cell]:
     own = texts.drop(columns="post_id").fillna("").agg(" ".join, axis=1) if texts.shape[1] > 1 else [""] * len(texts)
     truth = show.posts.set_index("post_id")["y"]
     return [
-        Cell(short(post_id, 20), picture, f"real: {truth[post_id]:.2f}", text)
+        Cell(short(post_id, 20), picture, f"real: {number(truth[post_id])}", text)
         for post_id, picture, text in zip(post_ids, pictures(show, post_ids), own, strict=True)
     ]
 
@@ -159,9 +159,14 @@ def seen(show: Show, viewer: Viewer, post_ids: Sequence[str], title: str = "") -
     """Posts as a system sees them, with its prediction."""
     sights, predicted = viewer.look(post_ids), viewer.predictions().set_index("post_id")["prediction"]
     return [
-        Cell(short(title, 28), picture, f"predicted: {predicted[post_id]:.2f}", sight=sights[post_id])
+        Cell(short(title, 28), picture, f"predicted: {number(predicted[post_id])}", sight=sights[post_id])
         for post_id, picture in zip(post_ids, pictures(show, post_ids), strict=True)
     ]
+
+
+def number(value: float) -> str:
+    """Two decimals, or as many more as two digits take: scores may be shares of the largest count."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.2g}"
 
 
 def pictures(show: Show, post_ids: Sequence[str]) -> list[np.ndarray]:

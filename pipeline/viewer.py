@@ -18,8 +18,10 @@ from pipeline.paths import Paths
 from pipeline.stream import RowGroups, StreamedArray
 
 PADDING, VOCABULARY_STARTS = 0, 2
-"""Numbers of `words` that are no word, and the first of the vocabulary's; what is between is too rare for it."""
+"""Numbers of `words` up to which there is no word, and the first of the vocabulary's; between are those too rare."""
 RARE = "[rare]"
+POSTS = 256
+"""Looked at together: what their regions take in memory."""
 
 
 class Viewer:
@@ -41,9 +43,18 @@ class Viewer:
         sights = self.look(ids).values() if ids else []
         return {kind for s in sights for kind in ("visual", "textual", "inter") if getattr(s, kind) is not None}
 
-    def look(self, post_ids: Sequence[str]) -> dict[str, Sight]:
-        """What it looked at in each of the posts; reads their rows of the features alone."""
+    def look(self, post_ids: Sequence[str], user: str | None = None) -> dict[str, Sight]:
+        """What it looked at in each of the posts; as if `user` had posted them, where one is named.
+
+        Reads their rows of the features alone, `POSTS` at a time.
+        """
+        parts = (post_ids[start : start + POSTS] for start in range(0, len(post_ids), POSTS))
+        return {post_id: sight for part in parts for post_id, sight in self._look(part, user).items()}
+
+    def _look(self, post_ids: Sequence[str], user: str | None) -> dict[str, Sight]:
         posts = rows_of(self._paths, post_ids, self.system.columns)
+        if user is not None and self.users:
+            posts = posts.assign(user_id=user)
         features = {name: FeatureValues(self.values(name, post_ids)) for name in self.roles.values()}
         weights = self.system.attention(unpublished(posts, features, self.target, "identity"))
         numbers = features[self.roles["words"]].values if "words" in self.roles else np.zeros((len(posts), 0), int)
@@ -53,7 +64,7 @@ class Viewer:
         return sights
 
     def _sight(self, weights: dict[str, np.ndarray], numbers: np.ndarray) -> Sight:
-        there = numbers != PADDING  # [w]
+        there = numbers > PADDING  # [w]
         words = [self._words.get(number, RARE) for number in numbers[there].tolist()]
         textual = weights["textual"][there] if "textual" in weights else None
         return Sight(words, grid(weights.get("visual")), textual, weights.get("inter"))
