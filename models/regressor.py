@@ -16,7 +16,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from models.batches import Tensors
-from models.training import Curve, fit_network, predict_network, seeded
+from models.loop import Curve
+from models.training import fit_network, predict_network, seeded
 from pipeline import store
 
 Arrays = Mapping[str, np.ndarray]
