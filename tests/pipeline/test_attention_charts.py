@@ -1,4 +1,5 @@
 import io
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -113,7 +114,7 @@ def test_words_flow_line_after_line_without_touching():
     words = flow("seen on a quiet day early in the morning by the lake with boats and a dog")
     assert [w.text for w in words][:3] == ["seen", "on", "a"]
     assert {w.line for w in words} == {0, 1, 2}
-    for first, second in zip(words, words[1:], strict=False):
+    for first, second in pairwise(words):
         after = first.x + charts._wide(first.text)
         assert (second.line, second.x) > (first.line, after) if first.line == second.line else second.x == 0
         assert after <= 2.2
