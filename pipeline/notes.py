@@ -89,9 +89,12 @@ def has_random_weights(metadata: Any) -> bool:
 
 
 def incomplete(systems: Systems) -> Iterator[str]:
-    """Systems that could not run, or not with all their features."""
+    """Systems that could not run, or not with all their features, together where the reason is the same."""
+    names: dict[tuple[bool, str], list[str]] = {}
     for name, system in systems.items():
-        if not system["run"]:
-            yield f"Left out: `{name}`, because {system['why']}."
-        elif system["why"]:
-            yield f"Incomplete: `{name}` runs {system['why']}."
+        if not system["run"] or system["why"]:
+            names.setdefault((system["run"], system["why"]), []).append(f"`{name}`")
+    for (runs, why), alike in names.items():
+        which = ", ".join(alike)
+        verb = "run" if len(alike) > 1 else "runs"
+        yield f"Incomplete: {which} {verb} {why}." if runs else f"Left out: {which}, because {why}."

@@ -95,6 +95,16 @@ def test_notes_name_who_was_left_out_and_who_runs_with_less(trained, left_out, s
     assert f"Incomplete: `good` runs {why}." in text
 
 
+def test_notes_name_a_reason_once():
+    said = {"a": (False, "no x"), "b": (True, "without y"), "c": (False, "no x"), "d": (True, None), "e": (True, "z")}
+    systems = {name: {"run": runs, "why": why} for name, (runs, why) in said.items()}
+    assert list(notes.incomplete(systems)) == [
+        "Left out: `a`, `c`, because no x.",
+        "Incomplete: `b` runs without y.",
+        "Incomplete: `e` runs z.",
+    ]
+
+
 def test_notes_name_random_weights(trained, system, predicted):
     paths = trained()
     frames = [predicted(20, "validation"), predicted(40)]
