@@ -27,7 +27,7 @@ SCALE = (3.0, 6.0)
 """Full orange stands for the largest attention of its kind, in equal shares, kept between these."""
 STRENGTH = 0.8
 """Share of orange where it is fullest."""
-DPI = 100
+DPI, FONT = 100, "DejaVu Sans"
 SIZE, TITLE_SIZE, LINE, LINES = 7.5, 8, 0.155, 9
 """Points of the words' letters and of a title's; inches a line of words; lines of them a cell has at most."""
 SPACE, SHADED = 0.04, 0.07
@@ -100,7 +100,7 @@ def png(drawn: Figure) -> bytes:
     pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())
     exact = [to_rgb(BLUE), to_rgb(LIGHT), (0, 0, 0), *(shade(i, STEPS) for i in range(STEPS + 1))]
     fixed = np.rint(255 * np.asarray(exact)).astype(np.uint8)  # [f, 3]
-    free = pixels.quantize(COLOURS - len(fixed)).getpalette() or []
+    free = pixels.quantize(COLOURS - len(fixed), kmeans=1).getpalette() or []
     colours = Image.new("P", (1, 1))
     colours.putpalette([*fixed.ravel().tolist(), *free])
     numbers = np.asarray(pixels.quantize(palette=colours, dither=Image.Dither.NONE)).copy()  # [h, w], nearly nearest
@@ -148,15 +148,20 @@ def drawable(text: str) -> str:
 
 @cache
 def _font() -> Any:
-    return font_manager.get_font(font_manager.findfont("DejaVu Sans"))
+    return font_manager.get_font(font_manager.findfont(FONT))
 
 
 def _wide(word: str, size: float = SIZE) -> float:
     """Inches a word takes."""
-    font = _font()
-    font.set_size(size, DPI)
-    font.set_text(word, 0)
-    return font.get_width_height()[0] / 64 / DPI
+    return (
+        _renderer().get_text_width_height_descent(word, font_manager.FontProperties(family=FONT, size=size), False)[0]
+        / DPI
+    )
+
+
+@cache
+def _renderer() -> Any:
+    return FigureCanvasAgg(Figure(dpi=DPI)).get_renderer()
 
 
 def fitting(text: str, width: float, size: float = SIZE) -> str:
@@ -244,7 +249,7 @@ def _below(axes: Axes, cell: Cell, y: float, width: float) -> None:
         picture, text = (float(x) for x in cell.sight.inter)
         axes.barh(y, width * picture, height=0.06, color=BLUE)
         axes.barh(y, width * text, left=width * picture, height=0.06, color=LIGHT)
-        caption = f"picture {picture:.0%}, words {text:.0%}" + (f"; {caption}" if caption else "")
+        caption = (f"{caption}; " if caption else "") + f"picture {picture:.0%}, words {text:.0%}"
     axes.text(0.03, y + 0.13, fitting(caption, width), fontsize=SIZE, va="center", parse_math=False)
 
 
