@@ -1,6 +1,7 @@
 """Each notebook runs on a tiny project that the stages themselves made, and is kept without outputs."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -8,18 +9,24 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from tests.conftest import write_params, write_posts_folder
 from tests.stages import run_stages
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 FEATURES = {"user_time": {}, "image_stats": {}, "pixels": {"size": 8}, "bow": {"minimum_count": 3}, "context": {}}
+FEATURES |= {"vgg_regions": {"pretrained": None, "size": 64}, "words": {"minimum_count": 3}}
 CNN = {"channels": [2, 2], "hidden": [8, 4], "head": "linear", "standardize": True, "epochs": 2}
+UHAN = {"features": {"regions": ["vgg_regions"], "words": ["words"]}, "hidden": 4, "head": [4], "epochs": 2}
+UHAN |= {"region_layer": "linear", "batch_size": 16, "validate_every": None, "patience": None}
 SYSTEMS = {
     "mean": {"model": "constant"},
     "user_mean": {},
     "context_svr": {"model": "svr", "features": ["context"]},
     "bow_svr": {"model": "svr", "features": ["bow", "context"]},
     "hybrid_cnn": {"features": {"image": ["pixels"], "context": ["context"]}, **CNN},
+    "uhan": UHAN,
+    "uhan_no_user": {"model": "uhan", **UHAN, "user": False},
 }
 SAYS = {
     "01_explore_posts_and_results": ["The best system is **", "60 rows read, 60 kept"],
@@ -28,6 +35,13 @@ SAYS = {
         "**Substitute data**",
         "- picture (`hybrid_cnn`): ",
         "- words (`bow_svr`): ",
+    ],
+    "03_where_uhan_looks": [
+        "Attention: `uhan`, `uhan_no_user`. Below: `uhan`, likes, seed 0.",
+        "Untrained: `vgg_regions`",
+        "12 of 12 test posts have picture and words",
+        "12 test posts as if by 4 users.",
+        "**Substitute data**",
     ],
 }
 """What each notebook says of a dataset that has everything."""
@@ -40,23 +54,41 @@ LACKS = {
         "No system that looks at pictures ran",
         "`context_svr` and another system have to run",
     ],
+    "03_where_uhan_looks": [
+        "`uhan` was not run: the data lacks user_id",
+        "`uhan_no_user` was not run: without vgg_regions: the data lacks image",
+        "There is nothing to show here",
+        "None of the paper's systems ran",
+    ],
 }
 """And of one that has words and counts alone."""
 
 
-@pytest.fixture
-def tiny(project, posts_folder, monkeypatch):
-    """`tiny(images=..., drop=...)`: a project that ran, as large as it must be to have every section."""
-
-    def build(targets=None, split="chronological_shuffled", **options):
-        posts_folder(**options)
-        dataset = {"missing": "drop", "targets": targets or {"likes": "log2p1"}}
-        paths = project(features=FEATURES, systems=SYSTEMS, dataset=dataset, split={"method": split})
-        monkeypatch.chdir(paths.root)
+def tiny(root, *, targets, split, **options):
+    """A project that ran in `root`, as large as it must be to have every section."""
+    write_posts_folder(root / "raw", **options)
+    dataset = {"missing": "drop", "targets": targets}
+    paths = write_params(root, features=FEATURES, systems=SYSTEMS, dataset=dataset, split={"method": split})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
         run_stages(paths)
-        return paths
+    return paths
 
-    return build
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A dataset that has everything."""
+    return tiny(tmp_path_factory.mktemp("whole"), targets={"likes": "max"}, split="chronological_shuffled")
+
+
+@pytest.fixture(scope="module")
+def counts(tmp_path_factory):
+    """One that has words and counts alone; run as notebooks often are, from their folder."""
+    drop = ["user_id", "posted_at", "collected_at", "category", "subcategory", "concept"]
+    root = tmp_path_factory.mktemp("counts")
+    paths = tiny(root, targets={"likes": "log2p1"}, split="random", images=False, drop=drop)
+    (root / "notebooks").mkdir()
+    return paths
 
 
 @pytest.fixture
@@ -85,24 +117,39 @@ def test_there_are_notebooks():
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook_runs_and_leaves_the_project_alone(path, tiny, execute):
-    paths = tiny(targets={"likes": "max"})
-    before = {p: p.stat().st_mtime_ns for p in paths.root.rglob("*") if p.is_file()}
-    outputs = execute(path, paths.root)
-    shown = "".join(output.get("data", {}).get("text/markdown", "") for output in outputs)
-    assert [text for text in SAYS[path.stem] if text not in shown] == []
+def test_notebook_runs_and_leaves_the_project_alone(path, whole, execute):
+    before = {p: p.stat().st_mtime_ns for p in whole.root.rglob("*") if p.is_file()}
+    outputs = execute(path, whole.root)
+    assert [text for text in SAYS[path.stem] if text not in said(outputs)] == []
     assert sum("image/png" in output.get("data", {}) for output in outputs) >= 5
-    assert {p: p.stat().st_mtime_ns for p in paths.root.rglob("*") if p.is_file()} == before
+    assert {p: p.stat().st_mtime_ns for p in whole.root.rglob("*") if p.is_file()} == before
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook_runs_on_a_table_of_counts_alone(path, tiny, execute):
-    drop = ["user_id", "posted_at", "collected_at", "category", "subcategory", "concept"]
-    paths = tiny(images=False, drop=drop, split="random")
-    (paths.root / "notebooks").mkdir()
-    outputs = execute(path, paths.root / "notebooks")
-    shown = "".join(output.get("data", {}).get("text/markdown", "") for output in outputs)
-    assert [text for text in LACKS[path.stem] if text not in shown] == []
+def test_notebook_runs_on_a_table_of_counts_alone(path, counts, execute):
+    outputs = execute(path, counts.root / "notebooks")
+    assert [text for text in LACKS[path.stem] if text not in said(outputs)] == []
+
+
+@pytest.mark.parametrize(
+    ("kept", "says", "silent"),
+    [
+        ("user_mean", "No entry of `systems` looks at regions and words; `presets/uhan.yaml` has them.", "test posts"),
+        ("uhan_no_user", "`uhan_no_user` knows no users: its attention is the same whoever posts.", "as if by"),
+    ],
+)
+def test_where_uhan_looks_with_other_systems(whole, execute, tmp_path, kept, says, silent):
+    [path] = [path for path in NOTEBOOKS if path.stem.startswith("03")]
+    root = tmp_path / "project"
+    shutil.copytree(whole.root, root)
+    write_params(root, features=FEATURES, systems={kept: SYSTEMS[kept]}, dataset={"targets": {"likes": "max"}})
+    found = said(execute(path, root))
+    assert says in found
+    assert silent not in found
+
+
+def said(outputs):
+    return "".join(output.get("data", {}).get("text/markdown", "") for output in outputs)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
