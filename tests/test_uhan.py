@@ -76,7 +76,9 @@ def test_every_system_runs_as_released(tmp_path):
 
 def test_posts_and_parts_are_the_papers(ran):
     posts = store.read_frame(ran.posts)
-    assert len(posts) == N
+    assert len(posts) == N - 1
+    rare = store.read_json(ran.audit)["filtered"]
+    assert rare == {"fewer than 5 words that occur 5 times": 1}  # the one that is not English
     parts = store.read_frame(ran.splits).merge(posts, on="post_id")
     assert np.allclose(parts["part"].value_counts(normalize=True)[["train", "test"]], [0.7, 0.2], atol=0.02)
     newest = parts.loc[parts["part"] == "train", "posted_at"].max()

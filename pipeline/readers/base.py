@@ -9,6 +9,7 @@ import inspect
 import pkgutil
 import re
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -98,14 +99,22 @@ class Raw:
         """Count the posts of `mask` [n] as kept in spite of `reason`."""
         self.audit.tag(reason, self._source(mask), self.rows[mask], column)
 
-    def with_words(self, minimum: int | None, word: str = r"[A-Za-z]+") -> "Raw":
-        """The posts with at least `minimum` words of title and text, those that the pattern `word` finds; None: all."""
+    def with_words(self, minimum: int | None, minimum_count: int = 1, word: str = r"[A-Za-z]+") -> "Raw":
+        """The posts with at least `minimum` words of title and text, those the pattern `word` finds; None: all.
+
+        Words that occur fewer than `minimum_count` times, whatever their case, do not count. Ours: they are counted
+        in all posts read, for which of these are to train is decided later.
+        """
         if minimum is None:
             return self
         parts = [self.posts[c].map(text_of) for c in ("title", "text") if c in self.posts]
-        words = [len(re.findall(word, " ".join(texts))) for texts in zip(*parts, strict=True)]
-        enough = np.array(words or [0] * len(self.posts)) >= minimum
-        self.filter(f"minimum_words {minimum}", ~enough, "text")
+        texts = [" ".join(row).lower() for row in zip(*parts, strict=True)] or [""] * len(self.posts)
+        words = [re.findall(word, text) for text in texts]
+        counts = Counter(one for of_post in words for one in of_post)
+        frequent = [sum(counts[one] >= minimum_count for one in of_post) for of_post in words]
+        enough = np.array(frequent, dtype=int) >= minimum
+        rare = f" that occur {minimum_count} times" if minimum_count > 1 else ""
+        self.filter(f"fewer than {minimum} words{rare}", ~enough, "text")
         return self.take(enough)
 
     def take(self, keep: np.ndarray) -> "Raw":

@@ -44,6 +44,7 @@ class Flickr(Reader):
         images: str = "img/train",
         text_form: Literal["separate", "released"] = "separate",
         minimum_words: int | None = None,
+        minimum_count: int = 1,
         check_titles: bool = True,
         extra_columns: list[str] | None = None,
     ):
@@ -52,15 +53,15 @@ class Flickr(Reader):
         `path` of the folder with the files; `images` is the folder in it that holds `<user>/<post>.jpg`.
         `text_form`: title and description as `title` and `text`, or, as the authors' released code has it,
         both in `text` as "title #desc: description" and only posts that are all ASCII. `minimum_words`: only
-        posts with at least as many words in title and description (paper: 5), before rare ones are dropped;
-        null keeps all. `check_titles`: fail where most titles have another length than train_data.txt says.
-        `extra_columns` are further numbers to keep as inputs, all known before publication:
-        has_people, title_length, description_length, tag_count, group_count, average_member_count.
+        posts with at least as many words in title and description (paper: 5), of those that occur at least
+        `minimum_count` times in all posts (paper: 5); null keeps all. `check_titles`: fail where most titles have
+        another length than train_data.txt says. `extra_columns` are further numbers to keep as inputs, all known
+        before publication: has_people, title_length, description_length, tag_count, group_count, average_member_count.
         """
         super().__init__(path=path)
         self.images = images
         self.text_form = text_form
-        self.minimum_words = minimum_words
+        self.minimum_words, self.minimum_count = minimum_words, minimum_count
         self.check_titles = check_titles
         self.extra_columns = extra_columns or []
 
@@ -135,7 +136,7 @@ class Flickr(Reader):
             keep = raw.posts["text"].map(str.isascii).to_numpy(dtype=bool)
             raw.filter("text_form released: not all ASCII", ~keep, "text")
             raw = raw.take(keep)
-        return raw.with_words(self.minimum_words, _WORD[self.text_form])
+        return raw.with_words(self.minimum_words, self.minimum_count, _WORD[self.text_form])
 
 
 def _join(texts: pd.DataFrame, train: pd.DataFrame, audit: Audit) -> pd.DataFrame:

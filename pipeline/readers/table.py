@@ -26,6 +26,7 @@ class Table(Reader):
         extra_columns: list[str] | None = None,
         collected_at: str | None = None,
         minimum_words: int | None = None,
+        minimum_count: int = 1,
     ):
         """A table of posts.
 
@@ -33,14 +34,15 @@ class Table(Reader):
         `columns` maps canonical names (or targets) to the table's own; `extra_columns` are further numeric
         columns of the table to keep, all known before a post is published; `collected_at` is when the counts
         of all posts were read, where the table has no such column; `minimum_words`: only posts with at least as
-        many English words in title and text, null for all; drafts are never left out.
+        many English words in title and text, null for all, of words that occur at least `minimum_count` times in
+        all posts; drafts are never left out.
         """
         super().__init__(path=path)
         self.file = file
         self.columns = columns or {}
         self.extra_columns = extra_columns or []
         self.collected_at = collected_at
-        self.minimum_words = minimum_words
+        self.minimum_words, self.minimum_count = minimum_words, minimum_count
 
     @property
     def image_root(self) -> Path:
@@ -66,7 +68,7 @@ class Table(Reader):
             interactions=self._beside("interactions", INTERACTIONS),
             follows=self._beside("follows", FOLLOWS),
         )
-        return raw if targets is None else raw.with_words(self.minimum_words)
+        return raw if targets is None else raw.with_words(self.minimum_words, self.minimum_count)
 
     def _find(self) -> Path:
         if not self.path.exists():

@@ -209,7 +209,7 @@ def test_the_released_form_of_the_text(tmp_path, run):
     assert "title" not in frame
     assert audit["filtered"] == {"text_form released: not all ASCII": 1}
     _, audit = run(text_form="released", minimum_words=10)
-    assert audit["filtered"] == {"text_form released: not all ASCII": 1, "minimum_words 10": 4}
+    assert audit["filtered"] == {"text_form released: not all ASCII": 1, "fewer than 10 words": 4}
 
 
 @pytest.mark.parametrize(("form", "kept"), [("separate", ["90001", "90003"]), ("released", ["90002", "90003"])])
@@ -221,7 +221,7 @@ def test_posts_with_few_words_are_filtered_when_asked(tmp_path, run, form, kept)
     write(tmp_path / "raw", found)
     frame, audit = run(minimum_words=5, text_form=form, max_dropped=0.0)
     assert list(frame.index) == kept
-    assert audit["filtered"] == {"minimum_words 5": 2}
+    assert audit["filtered"] == {"fewer than 5 words": 2}
     frame, _ = run(text_form=form)
     assert len(frame) == 4
 

@@ -52,8 +52,15 @@ def test_posts_of_few_words_are_left_out_and_drafts_never(tmp_path):
     raw = reader.read(["likes"])
     assert raw.posts["post_id"].tolist() == ["a"]
     assert raw.rows.tolist() == [2]
-    assert dict(raw.audit.filtered) == {"minimum_words 3": 3}
+    assert dict(raw.audit.filtered) == {"fewer than 3 words": 3}
     assert len(reader.read(None).posts) == 4
+
+
+def test_rare_words_do_not_count(tmp_path):
+    (tmp_path / "posts.csv").write_text("post_id,likes,text\na,1,Sea sun sky\nb,2,the SEA the sun\nc,3,sky sea salt\n")
+    raw = Table(path=str(tmp_path), minimum_words=3, minimum_count=2).read(["likes"])
+    assert raw.posts["post_id"].tolist() == ["a", "b"]
+    assert dict(raw.audit.filtered) == {"fewer than 3 words that occur 2 times": 1}
 
 
 def test_without_texts_no_post_has_words(tmp_path):
