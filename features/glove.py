@@ -22,9 +22,10 @@ class Glove(TextFeature):
     """Mean of the vectors of a post's known words, each as often as it occurs: float16 [dimensions].
 
     Source: Zhang et al., Picture or Words, section 4.2 (GloVe's Twitter vectors of 100 dimensions). A post
-    without a known word, or without text, has zeros and is valid: the zero vector is its flag, see
-    `without_words`. What share of the training words is known stands in the state and in the log. Only
-    vectors of words that occur in the posts are read from the file; looking them up learns nothing.
+    without a known word, or without text, has zeros and is valid: the zero vector is its flag. How many of these
+    there are in training, and what share of its words is known, stands in the state, in the log and below the
+    leaderboard. Only vectors of words that occur in the posts are read from the file; looking them up learns
+    nothing.
     """
 
     def __init__(
@@ -112,8 +113,3 @@ class Glove(TextFeature):
         """A standard normal vector, the same for a word whatever the others are."""
         digest = hashlib.sha256(f"{self._seed} {word}".encode()).digest()
         return np.random.default_rng(list(digest)).standard_normal(self._dimensions, dtype=np.float32)
-
-
-def without_words(values: np.ndarray) -> np.ndarray:
-    """Which rows [n] of this feature's values [n, d] have no known word."""
-    return ~values.any(axis=1)

@@ -18,8 +18,7 @@ def of(frame: pd.DataFrame, systems: Systems, p: Mapping[str, Any], *, confidenc
         *_columns(test, confidence),
         *seeds(systems),
         *_published(test, p["dataset"]["name"]),
-        *untrained(systems),
-        *incomplete(systems),
+        *of_systems(systems),
     ]
 
 
@@ -69,6 +68,11 @@ def _published(test: pd.DataFrame, dataset: str) -> Iterator[str]:
         yield f"*: this run is on `{dataset}`, not on the paper's data; the two numbers cannot be compared."
 
 
+def of_systems(systems: Systems) -> Iterator[str]:
+    """What must be known of the features and the training of these systems."""
+    yield from (*untrained(systems), *known_words(systems), *combinations(systems), *incomplete(systems))
+
+
 def untrained(systems: Systems) -> Iterator[str]:
     """Features whose network or vectors are random."""
     users: dict[str, list[str]] = {}
@@ -86,6 +90,31 @@ def has_random_weights(metadata: Any) -> bool:
         return False
     absent = "pretrained" in metadata and metadata["pretrained"] is None
     return absent or any(has_random_weights(value) for value in metadata.values())
+
+
+def known_words(systems: Systems) -> Iterator[str]:
+    """How much of the texts the word vectors of a file know."""
+    features = {name: metadata for system in systems.values() for name, metadata in system.get("features", {}).items()}
+    for feature, metadata in features.items():
+        state = metadata.get("state") or {}
+        if "known_share" in state and not has_random_weights(metadata):
+            yield (
+                f"`{feature}`: {state['known_share']:.1%} of the words of the training part have a vector; "
+                f"posts there without any: {state['posts_without_known_word']}."
+            )
+
+
+def combinations(systems: Systems) -> Iterator[str]:
+    """Which of its features a system that chooses among them took."""
+    for name, system in systems.items():
+        for target, trained in system.get("targets", {}).items():
+            chosen = [_used(report) for report in trained["report"].values()]
+            if which := " or ".join(dict.fromkeys(filter(None, chosen))):
+                yield f"`{name}` has the features that are best for {target} on the validation part: {which}."
+
+
+def _used(report: Mapping[str, Any]) -> str:
+    return " + ".join(key.removeprefix("uses_") for key, used in report.items() if key.startswith("uses_") and used)
 
 
 def incomplete(systems: Systems) -> Iterator[str]:

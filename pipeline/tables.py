@@ -169,4 +169,4 @@ def _notes(paper: Paper, frame: pd.DataFrame, systems: Systems, confidence: floa
     if ran:
         yield from notes.seeds({name: systems[name] for name in ran})
     its = {name: system for name, system in systems.items() if name in set(frame["system"])}
-    yield from (*notes.untrained(its), *notes.incomplete(its))
+    yield from notes.of_systems(its)

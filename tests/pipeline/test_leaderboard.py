@@ -117,6 +117,27 @@ def test_notes_name_random_weights(trained, system, predicted):
     assert "Untrained" not in markdown(paths)[0]
 
 
+def test_notes_say_what_share_of_words_is_known():
+    state = {"known_share": 0.8493, "posts_without_known_word": 3}
+    metadata = {"fingerprint": {"pretrained": {"file": "glove.txt"}}, "state": state}
+    features = {"glove": metadata, "category": {"state": {}}, "pixels": {"state": None}}
+    said = list(notes.known_words({"a": {"features": features}, "b": {"features": features}, "c": {}}))
+    assert said == ["`glove`: 84.9% of the words of the training part have a vector; posts there without any: 3."]
+    metadata["fingerprint"]["pretrained"] = None
+    assert not list(notes.known_words({"a": {"features": features}}))
+
+
+def test_notes_name_the_chosen_features():
+    first, second = {"uses_vgg": 1.0, "uses_tfidf": 0.0, "uses_colour": 1.0, "C": 1.0}, {"uses_tfidf": 1.0}
+    systems = {
+        "svr": {"targets": {"score": {"report": {"0": first, "1": second, "2": first}}}},
+        "other": {"targets": {"score": {"report": {"0": {"C": 1.0}}}}},
+        "left_out": {"run": False},
+    }
+    (said,) = notes.combinations(systems)
+    assert said == "`svr` has the features that are best for score on the validation part: vgg + colour or tfidf."
+
+
 def test_notes_name_the_seeds(trained, system, predicted):
     assert "every system was trained with seed 0" in markdown(trained())[0]
     paths = trained()
