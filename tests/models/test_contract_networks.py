@@ -1,0 +1,180 @@
+"""What every system that learns step by step must do: stop, go on after a kill, and heed each of its arguments."""
+
+import inspect
+from contextlib import contextmanager
+from functools import cache
+
+import numpy as np
+import pytest
+from torch.optim.optimizer import register_optimizer_step_pre_hook
+
+from models.base import discover, system_class
+from tests.models import small
+from tests.models.small import make_examples, with_y
+
+TRAIN, VALIDATION, TEST = make_examples(120, 1), make_examples(60, 2), make_examples(40, 3)
+STEPS = 4  # an epoch: 120 rows in batches of 32
+
+
+def having(argument):
+    """Systems that take an argument."""
+    return [name for name in discover() if argument in inspect.signature(system_class(name)).parameters]
+
+
+def make(name, **changes):
+    """A small untrained system; of stacked ones few trees, for it is the network that is looked at."""
+    return small.make(name, **{**({"base": BASE} if "base" in small.SMALL[name] else {}), **changes})
+
+
+BASE = {**small.TREES, "n_estimators": 5}
+NETWORKS = having("checkpoint")
+OTHER = {
+    "base": {**BASE, "max_depth": 1},
+    "batch_size": 50,
+    "channels": [3, 5],
+    "components": 3,
+    "dropout": 0.6,
+    "epochs": 3,
+    "folds": 2,
+    "head": [5],
+    "hidden": [10, 7],
+    "image": False,
+    "inter": False,
+    "intra": False,
+    "kernel": 1,
+    "learning_rate": 0.03,
+    "penalty": 0.1,
+    "pooling": "mean",
+    "region_layer": "tanh",
+    "seed": 1,
+    "shortcut": False,
+    "softmax": "renormalised",
+    "stack": "in_sample",
+    "standardize": False,
+    "text": False,
+    "user": False,
+    "validate_every": 3,
+    "weight_decay": 0.2,
+}
+"""A value of each argument that is another than `SMALL` has."""
+OWN = {
+    ("uhan", "hidden"): 7,
+    ("dmf", "hidden"): 7,
+    ("dual_att", "hidden"): 7,
+}
+"""The same where systems mean different things by an argument."""
+GIVEN = {"features", "device"}
+TESTED_APART = {"checkpoint", "patience"}
+ARGUMENTS = [
+    (name, argument)
+    for name in NETWORKS
+    for argument in inspect.signature(system_class(name)).parameters
+    if argument not in GIVEN | TESTED_APART and (name, argument) != ("hybrid_cnn", "head")
+]
+
+
+@contextmanager
+def counted(stop_after=None):
+    """The list of all steps that any optimiser takes inside; `stop_after` so many, a kill."""
+    taken = []
+
+    def count(*_):
+        if len(taken) == stop_after:
+            raise KeyboardInterrupt
+        taken.append(len(taken))
+
+    hook = register_optimizer_step_pre_hook(count)
+    try:
+        yield taken
+    finally:
+        hook.remove()
+
+
+def steps_of(system, validation=VALIDATION):
+    with counted() as taken:
+        system.fit(TRAIN, validation)
+    return len(taken)
+
+
+def noise(part):
+    """The same posts with targets that nothing explains."""
+    return with_y(part, np.random.default_rng(0).permutation(part.y))
+
+
+def test_networks_are_found():
+    assert {"xgb_mlp", "xgb_conv1d", "hybrid_cnn", "uhan", "dmf", "dual_att"} <= set(NETWORKS)
+    assert having("patience") == NETWORKS
+    assert set(having("validate_every")) >= {"uhan", "dmf", "dual_att"}
+
+
+@pytest.mark.parametrize(
+    ("name", "often"), [*((n, {}) for n in NETWORKS), *((n, {"validate_every": 3}) for n in having("validate_every"))]
+)
+def test_goes_on_after_a_kill_as_if_nothing_had_happened(name, often, tmp_path):
+    whole = make(name, epochs=3, **often)
+    assert steps_of(whole) == 3 * STEPS
+    kept = {"epochs": 3, "checkpoint": tmp_path / "state", **often}
+    with pytest.raises(KeyboardInterrupt), counted(stop_after=2 * STEPS + 2):
+        make(name, **kept).fit(TRAIN, VALIDATION)
+    resumed = make(name, **kept)
+    done = often.get("validate_every", STEPS)
+    assert steps_of(resumed) == 3 * STEPS - (2 * STEPS + 2) // done * done
+    np.testing.assert_array_equal(resumed.predict(TEST), whole.predict(TEST))
+    assert resumed.curve() == whole.curve()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_without_a_folder_nothing_is_kept(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(KeyboardInterrupt), counted(stop_after=STEPS + 1):
+        make(name, epochs=2).fit(TRAIN, VALIDATION)
+    assert not list(tmp_path.iterdir())
+    assert steps_of(make(name, epochs=2)) == 2 * STEPS
+
+
+@pytest.mark.parametrize("name", having("patience"))
+def test_stops_where_validation_cannot_be_learned(name):
+    """Each step towards the training targets is one away from noise."""
+    changes = {"epochs": 8, **({"validate_every": None} if name in having("validate_every") else {})}
+    steps = {patience: steps_of(make(name, **changes, patience=patience), noise(VALIDATION)) for patience in (None, 2)}
+    assert steps[None] == 8 * STEPS
+    assert 2 * STEPS < steps[2] < 8 * STEPS
+
+
+@pytest.mark.parametrize("name", having("patience"))
+def test_takes_the_best_weights_back(name):
+    system = make(name, epochs=8, patience=2)
+    system.fit(TRAIN, noise(VALIDATION))
+    losses = system.curve()["validation"]
+    loss = np.mean((system.predict(VALIDATION) - noise(VALIDATION).y) ** 2)
+    assert loss == pytest.approx(min(losses), rel=1e-4) != pytest.approx(losses[-1], rel=1e-4)
+
+
+@pytest.mark.parametrize("name", having("validate_every"))
+def test_validates_as_often_as_it_is_told(name):
+    for every, expected in ((3, [3, 6, 8]), (None, [4, 8])):
+        system = make(name, epochs=2, validate_every=every)
+        system.fit(TRAIN, VALIDATION)
+        assert system.curve()["step"] == expected
+
+
+def outcome(name, **changes):
+    """What a system predicts after two epochs, and its losses."""
+    system = make(name, **{"epochs": 2, **changes})
+    system.fit(TRAIN, VALIDATION)
+    return system.predict(TEST).tolist(), system.curve()
+
+
+@pytest.fixture(scope="module")
+def unchanged():
+    """`unchanged(name)`: the outcome of each system as it is, trained once."""
+    return cache(outcome)
+
+
+@pytest.mark.parametrize(("name", "argument"), ARGUMENTS)
+def test_each_argument_changes_what_is_learned(name, argument, unchanged):
+    assert outcome(name, **{argument: OWN.get((name, argument), OTHER[argument])}) != unchanged(name)
+
+
+def test_a_sum_of_units_is_another_network():
+    assert outcome("hybrid_cnn", standardize=False, head="sum") != outcome("hybrid_cnn", standardize=False)
