@@ -1,6 +1,6 @@
 """Training an RBF SVR on inputs as wide as `inception_svr`'s, against scikit-learn's SVR on the same rows.
 
-`python -m benchmarks.svr 17000` takes the size of the Twitter paper's training half: hours for scikit-learn.
+`python -m benchmarks.svr 17000` takes the size of the Twitter paper's training half: scikit-learn needs half an hour.
 """
 
 import sys

@@ -1,10 +1,8 @@
 """Training `uhan` at the paper's sizes, from memory and streamed, against its bare forward and backward pass.
 
-`python -m benchmarks.uhan cuda` measures on a card.
+On the CPU, and on a card where there is one.
 """
 
-import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -26,7 +24,14 @@ WIDTHS = dict.fromkeys(("states", "embedding", "user_width", "intra_width", "int
 BATCHES, EPOCHS = {"cpu": 6, "cuda": 64}, {"cpu": 1, "cuda": 4}
 
 
-def run(folder: Path, device: str = "cpu") -> Iterator[Measure]:
+def run(folder: Path) -> Iterator[Measure]:
+    """All devices there are."""
+    for device in BATCHES:
+        if device == "cpu" or torch.cuda.is_available():
+            yield from on(device, folder)
+
+
+def on(device: str, folder: Path) -> Iterator[Measure]:
     """Posts a second: whole training steps, shuffled, with Adam, against passes over batches that lie ready."""
     rows, epochs = BATCHES[device] * BATCH, EPOCHS[device]
     arrays = draw(rows)
@@ -84,9 +89,3 @@ def bare(network: UHANNetwork, batches: list[Batch], steps: int, device: str) ->
     if device == "cuda":
         torch.cuda.synchronize()
     network.cpu()
-
-
-if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as temporary:
-        for measure in run(Path(temporary), *sys.argv[1:2]):
-            print(measure, flush=True)

@@ -58,7 +58,8 @@ class SVR(System):
             gamma: of the kernel; scale is 1 / (d variance of the inputs), auto 1 / d.
             method: exact gives scikit-learn's answer, in 12 n^2 bytes; nystroem approximates the kernel and
                 trains a linear machine, in 24 n `components` bytes; accelerated is scikit-learn-intelex, where
-                it is installed; auto is exact up to `exact_rows` training posts and nystroem beyond.
+                it is installed; auto is exact up to `exact_rows` training posts and nystroem beyond, whatever is
+                installed: the same entry trains the same machine everywhere.
             exact_rows: training posts exact may have at most; 20,000 take 5 GB.
             components: posts nystroem approximates the kernel with.
             standardize: divide each input by its deviation in the training part.
