@@ -1,5 +1,6 @@
 """Flickr179K in its released form through both presets of the paper `uhan`, end to end and small."""
 
+import inspect
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
+from models.base import system_class
 from pipeline import params, store
 from pipeline.paths import Paths
 from tests.conftest import draw_picture
@@ -112,20 +114,60 @@ def test_every_network_has_its_curve(ran):
     assert curves["validation"].notna().all()
 
 
-def test_the_presets_have_the_papers_numbers():
-    paper, released = (params.load(ROOT / f"presets/{name}.yaml") for name in ("uhan", "uhan-released"))
-    for p in (paper, released):
-        assert p["split"] == {"method": "chronological_shuffled", "ratios": [0.7, 0.1, 0.2]}
-        assert (p["features"]["vgg_regions"]["size"], p["features"]["words"]["minimum_count"]) == (448, 5)
-        wanted = {"hidden": 512, "batch_size": 128, "validate_every": 64, "patience": 20, "seeds": 3}
-        assert all(wanted.items() <= p["systems"][name].items() for name in NETWORKS)
-    ablations = {name: {k for k, v in paper["systems"][name].items() if v is False} for name in NETWORKS}
-    off = {"standardize"}
-    assert ablations["uhan_no_intra_inter"] - off == {"intra", "inter"}
-    assert {name: ablations[name] - off for name in ("uhan", "uhan_no_user", "uhan_no_text")} == {
-        "uhan": set(),
-        "uhan_no_user": {"user"},
-        "uhan_no_text": {"text"},
+PAPER = {
+    "features": {"regions": ["vgg_regions"], "words": ["words"]},
+    "hidden": 512,
+    "head": [512],  # with the output the paper's two layers
+    "standardize": False,
+    "learning_rate": 0.001,
+    "batch_size": 128,
+    "validate_every": 64,
+    "patience": 20,
+    "epochs": 100,  # ours; it stops long before
+    "seeds": 3,
+}
+RELEASED = {**PAPER, "head": [1024, 1024], "region_layer": "tanh", "penalty": 1e-4}
+WITHOUT = {
+    "uhan_no_user": {"user"},
+    "uhan_no_shortcut": {"shortcut"},
+    "uhan_no_intra": {"intra"},
+    "uhan_no_inter": {"inter"},
+    "uhan_no_intra_inter": {"intra", "inter"},
+    "uhan_no_image": {"image"},
+    "uhan_no_text": {"text"},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "fusion", "attention", "form", "words"),
+    [
+        ("uhan", PAPER, PAPER, {}, []),
+        ("uhan-released", RELEASED, {**RELEASED, "softmax": "renormalised"}, {"text_form": "released"}, ["text"]),
+    ],
+)
+def test_the_presets_have_the_papers_numbers(name, fusion, attention, form, words):
+    p = params.load(ROOT / f"presets/{name}.yaml")
+    assert p["split"] == {"method": "chronological_shuffled", "ratios": [0.7, 0.1, 0.2]}
+    assert p["dataset"]["targets"] == {"score": "identity"}
+    assert {k: v for k, v in p["dataset"].items() if k == "text_form"} == form
+    columns = {"columns": words} if words else {}
+    assert p["features"]["vgg_regions"] == {"pretrained": "IMAGENET1K_V1", "size": 448}
+    assert p["features"]["words"] == {"minimum_count": 5, "length": 50, **columns}
+    assert all(p["features"][f].get("columns", []) == words for f in ("tfidf", "glove"))
+    systems = p["systems"]
+    assert (systems["his_ave"], systems["dmf"]) == ({"by": "global"}, fusion)
+    assert systems["dual_att"] == systems["uhan"] == attention
+    assert {name: systems[name] for name in WITHOUT} == {
+        name: {**attention, "model": "uhan", **dict.fromkeys(off, False)} for name, off in WITHOUT.items()
     }
-    assert released["systems"]["uhan"]["head"] == [1024, 1024]
-    assert released["systems"]["uhan"]["penalty"] == 1e-4
+    choosing = {"model": "svr", "combinations": True}
+    assert systems["uhan_svr"] == {**choosing, "features": ["colour", "vgg", "tfidf", "glove"]}
+    assert systems["uhan_svr_no_image"] == {**choosing, "features": ["tfidf", "glove"]}
+    assert systems["uhan_svr_no_text"] == {**choosing, "features": ["colour", "vgg"]}
+
+
+def test_an_ablation_of_the_presets_goes_without_what_its_name_says():
+    """What an entry leaves out is on: the defaults of the class are the whole system."""
+    signature = inspect.signature(system_class("uhan")).parameters
+    assert all(signature[part].default is True for parts in WITHOUT.values() for part in parts)
+    assert set(WITHOUT) == {name for name in NETWORKS if name.startswith("uhan_no_")}

@@ -165,6 +165,7 @@ def test_validation_is_not_learned_from(name, fitted):
     """None of the small systems tunes or stops, so another validation part must change nothing at all."""
     rng = np.random.default_rng(0)
     other = with_features(VALIDATION, lambda _, v: rng.normal(50, 9, v.shape).astype(v.dtype))
+    other = with_posts(other, user_id=[f"v{i}" for i in range(len(other))], category="unheard of")
     system = make(name)
     system.fit(TRAIN, with_y(other, rng.permutation(VALIDATION.y) * 9))
     np.testing.assert_array_equal(system.predict(TEST), fitted(name).predict(TEST))

@@ -159,19 +159,24 @@ def _binds_alone(where, cls, entry):
 BASELINES = {"mean", "median"}
 TABULAR = {"user_mean", "xgboost", "lightgbm", "catboost", "xgb_clip_pca", "xgb_mlp", "xgb_conv1d"}
 PICTURE_OR_WORDS = {"hybrid_cnn", "inception_svr", "bow_svr", "glove_svr", "context_svr"}
+ATTENTION = {"his_ave", "uhan_svr", "dmf", "dual_att", "uhan"}
+ATTENTION |= {f"uhan_no_{part}" for part in ("user", "shortcut", "intra", "inter", "intra_inter", "image", "text")}
+ATTENTION |= {"uhan_svr_no_image", "uhan_svr_no_text"}
 
 
 @pytest.mark.parametrize(
     ("file", "wanted"),
     [
-        ("params.yaml", TABULAR | PICTURE_OR_WORDS),
-        ("presets/own-posts.yaml", TABULAR),
-        ("presets/xgb-clip.yaml", TABULAR),
-        ("presets/picture-or-words.yaml", PICTURE_OR_WORDS),
+        ("params.yaml", BASELINES | TABULAR | PICTURE_OR_WORDS | ATTENTION),
+        ("presets/own-posts.yaml", BASELINES | TABULAR),
+        ("presets/xgb-clip.yaml", BASELINES | TABULAR),
+        ("presets/picture-or-words.yaml", BASELINES | PICTURE_OR_WORDS),
+        ("presets/uhan.yaml", ATTENTION),
+        ("presets/uhan-released.yaml", ATTENTION),
     ],
 )
 def test_files_have_every_system_they_are_for(file, wanted):
-    assert wanted | BASELINES <= set(params.load(ROOT / file)["systems"])
+    assert wanted <= set(params.load(ROOT / file)["systems"])
 
 
 def test_the_preset_of_picture_or_words_has_its_numbers():
@@ -180,14 +185,24 @@ def test_the_preset_of_picture_or_words_has_its_numbers():
     assert p["dataset"]["targets"] == {"retweets": "max", "likes": "max"}
     limits = {"minimum_retweets": 100, "minimum_days": 7, "maximum_retweets": 10_000, "maximum_likes": 10_000}
     assert {**limits, "maximum_followers": 100_000}.items() <= p["dataset"].items()
-    assert (p["features"]["pixels"], p["features"]["glove"]["dimensions"]) == ({"size": 64}, 100)
-    cnn = {"channels": [32, 64], "hidden": [100, 60], "head": "sum", "learning_rate": 0.001, "epochs": 1000}
-    assert {**cnn, "patience": None}.items() <= p["systems"]["hybrid_cnn"].items()
-    assert {name: p["systems"][name]["features"] for name in PICTURE_OR_WORDS - {"hybrid_cnn"}} == {
-        "inception_svr": ["inception", "context"],
-        "bow_svr": ["bow", "context"],
-        "glove_svr": ["glove", "context"],
-        "context_svr": ["context"],
+    glove = {"vectors": "data/weights/glove.twitter.27B.zip", "dimensions": 100, "columns": ["text"]}
+    assert p["features"] == {
+        "pixels": {"size": 64},
+        "inception": {"pretrained": "IMAGENET1K_V1"},
+        "bow": {"columns": ["text"], "minimum_count": 101},  # "more than 100 times"
+        "glove": glove,
+        "context": {"columns": ["followers", "elapsed_hours"]},
+    }
+    assert {name: p["systems"][name] for name in PICTURE_OR_WORDS} == {
+        "hybrid_cnn": {
+            "features": {"image": ["pixels"], "context": ["context"]},
+            **{"channels": [32, 64], "hidden": [100, 60], "head": "sum"},
+            **{"learning_rate": 0.001, "epochs": 1000, "batch_size": 32, "patience": None},
+        },
+        "inception_svr": {"model": "svr", "features": ["inception", "context"]},
+        "bow_svr": {"model": "svr", "features": ["bow", "context"]},
+        "glove_svr": {"model": "svr", "features": ["glove", "context"]},
+        "context_svr": {"model": "svr", "features": ["context"]},
     }
 
 
