@@ -154,7 +154,7 @@ class Run:
         return loss
 
     def finish(self) -> None:
-        """Leave the network as the training ends: best weights where it stops early, on the CPU."""
+        """Leave the network as the training ends: where there is patience, the best weights; on the CPU."""
         if self._best is not None:
             self._network.load_state_dict(self._best)
         self._network.cpu().eval()
@@ -170,12 +170,18 @@ class Run:
             "at": asdict(self.at),
         }
 
+    def result(self) -> dict[str, Any]:
+        """What `restore` needs of a training that is finished, a part of `state`: nothing is left to train."""
+        return {"network": self._network.state_dict(), "optimizer": None, "at": asdict(self.at)}
+
     def restore(self, state: dict[str, Any]) -> None:
-        """Take back what `state` gave."""
+        """Take back what `state` or `result` gave."""
         self._network.load_state_dict(state["network"])
+        self.at = Position(**{**state["at"], "curve": Curve(**state["at"]["curve"])})
+        if state["optimizer"] is None:
+            return
         self._optimizer.load_state_dict(state["optimizer"])
         self._best = state["best"]
         torch.set_rng_state(state["random"])
         if state["random_cuda"] is not None:
             torch.cuda.set_rng_state(state["random_cuda"])
-        self.at = Position(**{**state["at"], "curve": Curve(**state["at"]["curve"])})

@@ -6,7 +6,7 @@ learning rate means the same whatever the target's unit, and a constant target c
 Shapes: n posts.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,10 @@ import numpy as np
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from models import ranges
 from models.batches import Tensors
 from models.loop import Curve
-from models.training import fit_network, predict_network, seeded
+from models.training import check_patience, fit_network, predict_network, seeded
 from pipeline import store
 
 Arrays = Mapping[str, np.ndarray]
@@ -33,6 +34,8 @@ class Regressor:
         standardize: learn the standardised target, or the target as it is.
         predict_batch: rows asked for at once in prediction.
         training: further arguments of `models.training.fit_network`.
+
+    Raises `UserError` for those that no training could have.
     """
 
     def __init__(
@@ -45,11 +48,17 @@ class Regressor:
         predict_batch: int = 1024,
         **training: Any,
     ):
+        ranges.check(**{key: value for key, value in training.items() if key in ranges.RULES})
         self._make, self._seed, self._device, self._training = make, seed, device, training
         self._standardize, self._predict_batch = standardize, predict_batch
 
+    def check(self, validation: Sized) -> None:
+        """Raise `UserError` where `fit` would, for want of validation posts; for those with work to do before it."""
+        check_patience(self._training.get("patience"), validation)
+
     def fit(self, x: Arrays, y: np.ndarray, x_validation: Arrays, y_validation: np.ndarray) -> None:
-        """Learn `y` [n] from the arrays [n, ...] of `x`; the validation ones may be empty."""
+        """Learn `y` [n] from the arrays [n, ...] of `x`; the validation ones may be empty, but not with `patience`."""
+        self.check(y_validation)
         mean, deviation = (float(np.mean(y)), float(np.std(y))) if self._standardize else (0.0, 1.0)
         if deviation <= 1e-9 * abs(mean):
             deviation = 0.0

@@ -114,6 +114,7 @@ class Stacked:
 
     def fit(self, train: Examples, validation: Examples) -> None:
         """Learn the base, what its prediction and the picture are scaled by, then the network."""
+        self._network.check(validation)
         inputs = {"base": self._base.fit(train, validation)[:, None], "picture": train.matrix(self._head)}
         x = {name: self._scale[name].fit(values) for name, values in inputs.items()}
         self._network.fit(x, train.y, self._inputs(validation), validation.y)

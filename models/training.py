@@ -6,8 +6,7 @@ batch, so that a ranker can call its network on positives and on negatives.
 
 import hashlib
 import logging
-import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +19,7 @@ from tqdm import tqdm
 from models.batches import Batch, Data, cut, inputs, load
 from models.loop import Curve, Loss, Run, Settings
 from pipeline import store
+from pipeline.errors import UserError
 
 log = logging.getLogger(__name__)
 
@@ -75,18 +75,21 @@ def fit_network(
 ) -> Curve:
     """Train `network` in place; it is left on the CPU in evaluation mode.
 
-    `validation` (None or empty: neither validation losses nor stopping) is what it stops on. `checkpoint` is
-    a folder for the state at each validation, taken up again by the same training and removed at its end.
-    `label` stands on the progress bar; `Settings` says the rest.
+    `validation` (None or empty: no validation losses, and no `patience`) is what it stops on. `checkpoint` is
+    a folder for the state at each validation, taken up again by the same training, and for the weights at the
+    end, which the same training returns at once: whoever gives the folder removes it. `label` stands on the
+    progress bar; `Settings` says the rest.
 
-    Returns the loss curve. Raises `UserError` where the loss is no longer a number.
+    Returns the loss curve. Raises `UserError` where the loss is no longer a number, or where there is patience
+    and nothing to validate on.
     """
+    check_patience(patience, validation)
     settings = Settings(
         loss=loss, optimizer=optimizer, learning_rate=learning_rate, weight_decay=weight_decay, epochs=epochs,
         batch_size=batch_size, seed=seed, device=device, validate_every=validate_every, patience=patience,
         workers=workers,
     )  # fmt: skip
-    file = checkpoint / f"{_key(network, train, settings)}.pt" if checkpoint else None
+    file = checkpoint / f"{_key(network, train, validation, settings)}.pt" if checkpoint else None
     with seeded(seed, device), few_threads(network):
         run = Run(network, train, validation, settings)
         if file and file.exists():
@@ -99,8 +102,8 @@ def fit_network(
                         _save(run.state(), file)
                 bar.update()
     run.finish()
-    if checkpoint:
-        shutil.rmtree(checkpoint, ignore_errors=True)
+    if file:
+        _save(run.result(), file)
     return run.at.curve
 
 
@@ -117,16 +120,23 @@ def predict_network(
     return torch.cat(outputs).numpy() if outputs else np.empty(0, dtype=np.float32)
 
 
+def check_patience(patience: int | None, validation: Sized | None) -> None:
+    """Raise `UserError` where a training is to stop early and has no validation rows to stop on."""
+    if patience is not None and not (validation is not None and len(validation)):
+        raise UserError("patience: needs a validation part; give split.ratios one or set it to null")
+
+
 def _save(state: dict[str, Any], file: Path) -> None:
     with store.atomic(file) as temporary:
         torch.save(state, temporary)
 
 
-def _key(network: nn.Module, train: Data, settings: Settings) -> str:
+def _key(network: nn.Module, train: Data, validation: Data | None, settings: Settings) -> str:
     """Name of a training's state: another start, other data or other settings are another training."""
     told = {**vars(settings), "loss": settings.loss.__qualname__, "workers": None}
     # Its print names what has no weights: dropout, ablations.
-    digest = hashlib.sha256(repr((repr(network), told, train.digest())).encode())
+    parts = [part.digest() if part is not None and len(part) else None for part in (train, validation)]
+    digest = hashlib.sha256(repr((repr(network), told, parts)).encode())
     for tensor in network.state_dict().values():
         digest.update(tensor.detach().cpu().numpy().tobytes())
     return digest.hexdigest()[:32]

@@ -1,9 +1,12 @@
 """One system -> data/models/<name>/ and data/predictions/<name>.parquet.
 
 `python -m pipeline.train xgboost` trains the entry `systems.xgboost` of params.yaml on every target and
-seed and predicts the validation and test parts.
+seed and predicts the validation and test parts. Networks keep their states in data/cache/training/<name>/ until
+all is done: run again after a kill, the stage goes on where it was, and repeats no training that had ended.
 """
 
+import hashlib
+import json
 import logging
 import shutil
 import sys
@@ -15,10 +18,11 @@ import pandas as pd
 
 from models import base as models
 from pipeline import params, store
+from pipeline.code import ROOT, hash_file
 from pipeline.compute import Compute
 from pipeline.errors import UserError, run_stage
 from pipeline.examples import Dataset
-from pipeline.inputs import columns_read
+from pipeline.inputs import code_of, columns_read
 from pipeline.paths import Paths
 from pipeline.plan import make_system
 
@@ -51,9 +55,21 @@ def train(paths: Paths, p: dict[str, Any], name: str) -> None:
         log.warning("systems.%s left out: %s", name, plan["why"])
     store.write_json(folder / "system.json", description)
     store.write_frame(paths.predictions(name), pd.concat(predictions, ignore_index=True))
+    shutil.rmtree(_states(paths, name), ignore_errors=True)
 
 
 _DTYPES = ("str", "str", "str", "int64", "float64", "float64")
+
+
+def _states(paths: Paths, name: str) -> Path:
+    """Folder of the states that trainings of a system go on from."""
+    return paths.cache / "training" / name
+
+
+def _code(model: str) -> str:
+    """Hash of the code a system learns with: states of other code are those of another training."""
+    hashes = {module: hash_file(ROOT / module) for module in code_of(model)}
+    return hashlib.sha256(json.dumps(hashes).encode()).hexdigest()[:16]
 
 
 def _train_all(paths: Paths, p: dict[str, Any], name: str, plan: dict[str, Any]) -> tuple[list, dict[str, Any]]:
@@ -65,6 +81,7 @@ def _train_all(paths: Paths, p: dict[str, Any], name: str, plan: dict[str, Any])
     data = Dataset(paths, features=used, columns=columns_read(probe, p["dataset"]["targets"]))
     device = Compute(**(p["compute"] or {})).pick_device()
     seeds = [p["seed"] + i for i in range(entry.get("seeds", 1))]
+    states = _states(paths, name) / _code(entry.get("model", name))
     frames, learned = [], {}
     for target, transform_name in p["dataset"]["targets"].items():
         columns = [c.format(target=target, transform=transform_name) for c in probe.columns]
@@ -73,8 +90,7 @@ def _train_all(paths: Paths, p: dict[str, Any], name: str, plan: dict[str, Any])
         for seed in seeds:
             log.info("%s: %s, seed %d, %d training posts", name, target, seed, len(parts["train"]))
             place = Path(target) / f"seed-{seed}"
-            checkpoint = paths.cache / "training" / name / place
-            system = make_system(name, entry, seed=seed, device=device, checkpoint=checkpoint)
+            system = make_system(name, entry, seed=seed, device=device, checkpoint=states / place)
             system.fit(parts["train"], parts["validation"])
             where = paths.model(name) / place
             where.mkdir(parents=True)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from models.loop import Run
 from models.stacking import Base, fold_rows
 from models.xgb_conv1d import Conv1dMLP
 from models.xgb_mlp import MLP
@@ -98,12 +99,23 @@ def test_patience_takes_the_best_weights_back(name):
 
 
 @pytest.mark.parametrize("name", STACKED)
-def test_an_interrupted_training_leaves_nothing_behind(name, tmp_path):
+def test_a_checkpoint_changes_nothing_and_serves_the_same_training_again(name, tmp_path, monkeypatch):
     plain, kept = make(name), make(name, checkpoint=tmp_path / "state")
     plain.fit(TRAIN, VALIDATION)
     kept.fit(TRAIN, VALIDATION)
     np.testing.assert_array_equal(kept.predict(TEST), plain.predict(TEST))
-    assert not list(tmp_path.iterdir())
+    monkeypatch.setattr(Run, "_step", None)
+    again = make(name, checkpoint=tmp_path / "state")
+    again.fit(TRAIN, VALIDATION)
+    np.testing.assert_array_equal(again.predict(TEST), plain.predict(TEST))
+    assert again.curve() == plain.curve()
+
+
+@pytest.mark.parametrize("name", STACKED)
+def test_patience_without_validation_is_said_before_the_base_is_trained(name, monkeypatch):
+    monkeypatch.setattr(Base, "fit", None)
+    with pytest.raises(UserError, match="patience: needs a validation part"):
+        make(name, patience=2).fit(TRAIN, VALIDATION.take(np.arange(0)))
 
 
 @pytest.mark.parametrize("name", STACKED)

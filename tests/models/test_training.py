@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from models.batches import Tensors, cut, shuffled
+from models.loop import Run
 from models.training import few_threads, fit_network, predict_network, seeded, squared_error
 from pipeline.errors import UserError
 
@@ -25,6 +26,11 @@ def data(n=70, seed=0):
     rng = np.random.default_rng(seed)
     a, b = rng.normal(size=(n, 2)), rng.normal(size=(n, 1))
     return Tensors({"a": a, "b": b, "y": 2 * a[:, 0] - b[:, 0] + rng.normal(0, 0.1, n)})
+
+
+def noise(n, seed=0):
+    rng = np.random.default_rng(seed)
+    return Tensors({name: rng.normal(size=(n, *shape)) for name, shape in {"a": (2,), "b": (1,), "y": ()}.items()})
 
 
 def fit(seed=0, train=None, validation=None, **settings):
@@ -88,9 +94,7 @@ def test_cut_keeps_order():
 
 def test_stops_and_takes_the_best_back():
     """Noise cannot be learned, so the validation loss soon rises."""
-    rng = np.random.default_rng(0)
-    shapes = {"a": (2,), "b": (1,), "y": ()}
-    train, validation = (Tensors({k: rng.normal(size=(n, *s)) for k, s in shapes.items()}) for n in (64, 40))
+    train, validation = noise(64), noise(40, seed=1)
     network, curve = fit(train=train, validation=validation, epochs=300, patience=3, validate_every=5)
     assert len(curve.validation) < 240
     assert curve.step == [5 * (i + 1) for i in range(len(curve.step))]
@@ -99,6 +103,23 @@ def test_stops_and_takes_the_best_back():
         loss = squared_error(network, validation[range(40)])
     assert float(loss) == pytest.approx(min(curve.validation), rel=1e-5)
     assert float(loss) < curve.validation[-1]
+
+
+def test_takes_the_best_back_where_epochs_end_before_patience_does():
+    validation = noise(40, seed=1)
+    network, curve = fit(train=noise(64), validation=validation, epochs=10, patience=100)
+    assert len(curve.validation) == 10
+    assert min(curve.validation) < curve.validation[-1]
+    with torch.no_grad():
+        loss = squared_error(network, validation[range(40)])
+    assert float(loss) == pytest.approx(min(curve.validation), rel=1e-5)
+
+
+@pytest.mark.parametrize("validation", [None, data(0)])
+def test_patience_needs_something_to_watch(validation):
+    with pytest.raises(UserError, match=r"patience: needs a validation part; give split\.ratios one or set it to null"):
+        fit(validation=validation, patience=3)
+    assert fit(validation=validation, epochs=1)[1].step == [5]
 
 
 def test_without_patience_the_last_weights_stay():
@@ -139,11 +160,53 @@ def test_goes_on_after_a_kill_as_if_nothing_had_happened(settings, tmp_path):
     assert torch.equal(weights(resumed), weights(whole))
     assert resumed_curve == curve
     assert sum(steps) < 30  # of 6 * 5
-    assert not (tmp_path / "state").exists()
+    assert len(list((tmp_path / "state").iterdir())) == 1
+    steps.clear()
+    again, again_curve = fit(loss=counting, **keep)
+    assert not steps
+    assert torch.equal(weights(again), weights(whole))
+    assert again_curve == curve
 
 
-@pytest.mark.parametrize("change", [{"seed": 1}, {"weight_decay": 0.1}, {"train": data(71)}])
-def test_another_training_does_not_take_the_state(change, tmp_path):
+def test_a_finished_training_keeps_its_weights_and_no_more(tmp_path):
+    network, _ = fit(epochs=2, validation=data(40, seed=1), patience=5, checkpoint=tmp_path)
+    (file,) = tmp_path.iterdir()
+    state = torch.load(file, weights_only=True)
+    assert set(state) == {"network", "optimizer", "at"}
+    assert state["optimizer"] is None
+    for name, value in network.state_dict().items():
+        assert torch.equal(state["network"][name], value)
+
+
+def test_a_kill_between_the_last_validation_and_the_end_repeats_nothing(tmp_path, monkeypatch):
+    """The state then is one of a training that has no epoch left, its best weights still beside the last."""
+    arguments = {"epochs": 30, "validation": noise(40, seed=1), "train": noise(64), "patience": 2}
+    whole, curve = fit(**arguments)
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "finish", lambda run: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            fit(**arguments, checkpoint=tmp_path)
+    monkeypatch.setattr(Run, "_step", None)
+    resumed, resumed_curve = fit(**arguments, checkpoint=tmp_path)
+    assert torch.equal(weights(resumed), weights(whole))
+    assert resumed_curve == curve
+
+
+WATCHED = {"validation": data(30, seed=5), "patience": 9}
+
+
+@pytest.mark.parametrize(
+    ("settings", "change"),
+    [
+        ({}, {"seed": 1}),
+        ({}, {"weight_decay": 0.1}),
+        ({}, {"train": data(71)}),
+        ({}, {"validation": data(30, seed=5)}),
+        (WATCHED, {"validation": data(30, seed=6)}),
+        (WATCHED, {"validation": data(31, seed=5)}),
+    ],
+)
+def test_another_training_does_not_take_the_state(settings, change, tmp_path):
     def broken(network, batch):
         loss = squared_error(network, batch)
         broken.calls += 1
@@ -154,9 +217,12 @@ def test_another_training_does_not_take_the_state(change, tmp_path):
     broken.calls = 0
     broken.__qualname__ = squared_error.__qualname__
     with pytest.raises(KeyboardInterrupt):
-        fit(loss=broken, epochs=3, checkpoint=tmp_path)
-    resumed = fit(epochs=3, checkpoint=tmp_path, **change)[0]
-    assert torch.equal(weights(resumed), weights(fit(epochs=3, **change)[0]))
+        fit(loss=broken, epochs=3, checkpoint=tmp_path, **settings)
+    assert list(tmp_path.iterdir())
+    resumed, curve = fit(epochs=3, checkpoint=tmp_path, **{**settings, **change})
+    whole, expected = fit(epochs=3, **{**settings, **change})
+    assert torch.equal(weights(resumed), weights(whole))
+    assert curve == expected
 
 
 def test_a_loss_that_is_no_number_ends_in_one_line():

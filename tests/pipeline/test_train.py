@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from models.loop import Run
 from pipeline import inputs, params, store, train
 from pipeline.errors import UserError
 from pipeline.examples import Dataset
@@ -155,6 +156,90 @@ def test_trains_again_over_what_is_there(ready):
     pd.testing.assert_frame_equal(run(paths, "xgboost"), first)
     assert not (paths.model("xgboost") / "stale.txt").exists()
     assert not (paths.cache / "training" / "xgboost").exists()
+
+
+NET = {"model": "xgb_mlp", **STACK, "epochs": 3, "seeds": 3}  # 40 posts in batches of 32: 6 steps a seed
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """`steps(kill)`: a list of the seed of each training step from now on; step number `kill` is a Ctrl-C."""
+    step = Run._step
+
+    def count(kill=None):
+        taken = []
+
+        def counted(run, batch):
+            if len(taken) == kill:
+                raise KeyboardInterrupt
+            taken.append(run._settings.seed)
+            step(run, batch)
+
+        monkeypatch.setattr(Run, "_step", counted)
+        return taken
+
+    return count
+
+
+def result(paths, name):
+    folder = paths.model(name)
+    files = {str(f.relative_to(folder)): f.read_bytes() for f in folder.rglob("*") if f.is_file()}
+    return files, store.read_frame(paths.predictions(name))
+
+
+def states(paths):
+    return list((paths.cache / "training").rglob("*.pt"))
+
+
+def killed(paths, steps, kill):
+    steps(kill)
+    with pytest.raises(KeyboardInterrupt):
+        run(paths, "net")
+    assert states(paths)
+
+
+@pytest.mark.parametrize("kill", [9, 17, 18, 27])
+def test_what_a_kill_leaves_undone_is_all_that_is_done_afterwards(ready, steps, kill):
+    """In the second seed, in the third, and in the first and second of the next target."""
+
+    def two(posts, values):
+        posts["views"] = posts["likes"] * 10.0
+
+    entries = {"systems": {"net": NET}, "change": two, "dataset": {"targets": {"likes": "log2p1", "views": "log2p1"}}}
+    paths, whole = ready(**entries), steps()
+    run(paths, "net")
+    assert whole == 2 * (6 * [0] + 6 * [1] + 6 * [2])
+    expected, frame = result(paths, "net")
+    killed(paths, steps, kill)
+    again = steps()
+    run(paths, "net")
+    assert again == whole[kill - kill % 2 :]  # states are of ends of epochs, two steps each
+    files, predictions = result(paths, "net")
+    assert files == expected
+    pd.testing.assert_frame_equal(predictions, frame)
+    assert not (paths.cache / "training" / "net").exists()
+
+
+def test_other_settings_and_other_code_train_anew_and_leave_no_state_behind(ready, steps, monkeypatch):
+    paths = ready({"net": NET})
+    killed(paths, steps, 9)
+    paths = ready({"net": {**NET, "learning_rate": 0.01}})
+    killed(paths, steps, 11)
+    before = len(states(paths))
+    assert before > 3
+    monkeypatch.setattr(train, "hash_file", lambda path: f"other {path}")
+    again = steps()
+    run(paths, "net")
+    assert again == 6 * [0] + 6 * [1] + 6 * [2]
+    assert not states(paths)
+
+
+def test_the_states_of_other_systems_stay(ready, steps):
+    paths = ready({"net": NET, "mean": {"model": "constant"}})
+    killed(paths, steps, 9)
+    kept = states(paths)
+    run(paths, "mean")
+    assert states(paths) == kept
 
 
 def test_what_cannot_be_trained_is_said(ready):
