@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from features.base import ImageFeature
+from pipeline.errors import UserError
 
 
 class Pixels(ImageFeature):
@@ -20,6 +21,8 @@ class Pixels(ImageFeature):
 
     def __init__(self, *, size: int = 64):
         """`size` in pixels of both sides."""
+        if size < 1:
+            raise UserError(f"features.pixels.size: {size} is less than 1")
         self._size = size
 
     @property

@@ -109,9 +109,10 @@ class DMF(WordsRegions):
             "region_width": None if region_layer == "none" else hidden, "pooling": pooling,
         }  # fmt: skip
         super().__init__(
-            features, image=True, text=True, user=False, penalty=penalty, standardize=standardize,
-            learning_rate=learning_rate, epochs=epochs, batch_size=batch_size, validate_every=validate_every,
-            patience=patience, seed=seed, device=device, checkpoint=checkpoint, label="dmf",
+            features, image=True, text=True, user=False, hidden=hidden, head=head, penalty=penalty,
+            standardize=standardize, learning_rate=learning_rate, epochs=epochs, batch_size=batch_size,
+            validate_every=validate_every, patience=patience, seed=seed, device=device, checkpoint=checkpoint,
+            label="dmf",
         )  # fmt: skip
 
     def make(self, sizes: Sizes) -> DMFNetwork:

@@ -117,9 +117,10 @@ class DualAtt(WordsRegions):
             "region_layer": region_layer, "softmax": softmax,
         }  # fmt: skip
         super().__init__(
-            features, image=True, text=True, user=True, penalty=penalty, standardize=standardize,
-            learning_rate=learning_rate, epochs=epochs, batch_size=batch_size, validate_every=validate_every,
-            patience=patience, seed=seed, device=device, checkpoint=checkpoint, label="dual_att",
+            features, image=True, text=True, user=True, hidden=hidden, head=head, penalty=penalty,
+            standardize=standardize, learning_rate=learning_rate, epochs=epochs, batch_size=batch_size,
+            validate_every=validate_every, patience=patience, seed=seed, device=device, checkpoint=checkpoint,
+            label="dual_att",
         )  # fmt: skip
 
     def make(self, sizes: Sizes) -> DualAttNetwork:

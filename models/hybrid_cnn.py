@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from models import ranges
 from models.base import Composed, Examples
 from models.regressor import Regressor
 from pipeline.errors import UserError
@@ -26,6 +27,8 @@ class HybridNetwork(nn.Module):
 
     def __init__(self, *, size: int, context: int, channels: Sequence[int], hidden: Sequence[int], head: str):
         super().__init__()
+        if size < 4:
+            raise UserError(f"features.image: {size} pixels a side are too few to be halved twice; give 4 or more")
         first, second = channels
         self.convolution = nn.Sequential(
             nn.Conv2d(3, first, kernel_size=5, padding="same"), nn.ReLU(), nn.MaxPool2d(2, 2),
@@ -91,6 +94,7 @@ class HybridCNN(Composed):
             raise UserError("features: expected 'image' with one feature of pixels, and 'context' with at least one")
         if standardize and head == "sum":
             raise UserError("standardize: a sum of ReLU units cannot be negative; set head: linear with it")
+        ranges.check({"channels": ranges.PAIR, "hidden": ranges.PAIR}, channels=channels, hidden=hidden)
         self._model = Regressor(
             lambda pixels, context: HybridNetwork(
                 size=math.isqrt(pixels // 3), context=context, channels=channels, hidden=hidden, head=head

@@ -210,9 +210,10 @@ class UHAN(WordsRegions):
             "region_layer": region_layer, "softmax": softmax,
         }  # fmt: skip
         super().__init__(
-            features, image=image, text=text, user=user, penalty=penalty, standardize=standardize,
-            learning_rate=learning_rate, epochs=epochs, batch_size=batch_size, validate_every=validate_every,
-            patience=patience, seed=seed, device=device, checkpoint=checkpoint, label="uhan",
+            features, image=image, text=text, user=user, hidden=hidden, head=head, penalty=penalty,
+            standardize=standardize, learning_rate=learning_rate, epochs=epochs, batch_size=batch_size,
+            validate_every=validate_every, patience=patience, seed=seed, device=device, checkpoint=checkpoint,
+            label="uhan",
         )  # fmt: skip
 
     def make(self, sizes: Sizes) -> UHANNetwork:

@@ -4,7 +4,7 @@ Shapes: n posts, r regions, v numbers a region, w words.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from models import ranges
 from models.attention import PADDING, UNKNOWN_USER, UNKNOWN_WORD, Head, Words
 from models.base import Composed, Examples, Roles
 from models.batches import Batch
@@ -34,11 +35,17 @@ class WordsRegions(Composed):
         image: bool,
         text: bool,
         user: bool,
+        hidden: int,
+        head: Sequence[int],
         penalty: float,
         batch_size: int,
         **training: Any,
     ):
-        """Roles of `features` that an ablation goes without are not read; the rest as the systems say."""
+        """Roles of `features` that an ablation goes without are not read; the rest as the systems say.
+
+        `hidden` and `head` are those of the network that `make` gives, here to be checked.
+        """
+        ranges.check(hidden=hidden, head=head, penalty=penalty)
         self._roles = {"regions": image, "words": text}
         for role in features:
             if role not in self._roles:

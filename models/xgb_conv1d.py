@@ -19,6 +19,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from models import ranges
 from models.base import Composed
 from models.stacking import How, Stacked
 from pipeline.errors import UserError
@@ -95,9 +96,10 @@ class XGBConv1d(Composed):
             device: cpu, cuda or mps.
             checkpoint: folder an interrupted training goes on from.
         """
-        if kernel % 2 == 0:
-            raise UserError(f"kernel: {kernel} has no middle; give an odd width")
+        if kernel < 1 or kernel % 2 == 0:
+            raise UserError(f"kernel: {kernel} has no middle; give an odd width of 1 or more")
         self.features = features
+        ranges.check(components=components, channels=channels, hidden=hidden, dropout=dropout)
         self._model = Stacked(
             lambda base, picture: Conv1dMLP(
                 base, picture, channels=channels, kernel=kernel, hidden=hidden, dropout=dropout

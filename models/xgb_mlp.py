@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from models import ranges
 from models.base import Composed
 from models.stacking import How, Stacked
 
@@ -81,6 +82,7 @@ class XGBMLP(Composed):
             checkpoint: folder an interrupted training goes on from.
         """
         self.features = features
+        ranges.check(hidden=hidden, dropout=dropout)
         self._model = Stacked(
             lambda base, picture: MLP(base, picture, hidden=hidden, dropout=dropout),
             features=features,

@@ -1,8 +1,12 @@
+"""Pictures as squares of bytes, and what sizes there are."""
+
 import cv2
 import numpy as np
+import pytest
 
 from features.pixels import Pixels
 from pipeline import features, images, params, plan, posts, split, store
+from pipeline.errors import UserError
 
 
 def test_scales_to_one_square_of_bytes():
@@ -30,3 +34,11 @@ def test_a_post_without_a_picture_is_black_and_not_valid(posts_folder, project):
     assert np.flatnonzero(~table.valid).tolist() == [3]
     assert not table.values[3].any()
     assert all(table.values[i].any() for i in range(12) if i != 3)
+
+
+@pytest.mark.parametrize("size", [0, -3])
+def test_a_side_has_at_least_one_pixel(size):
+    with pytest.raises(UserError, match=rf"^features\.pixels\.size: {size} is less than 1"):
+        Pixels(size=size)
+    picture = np.full((9, 7, 3), 40, np.uint8)
+    assert Pixels(size=1).prepare(picture).tolist() == [[[40, 40, 40]]]

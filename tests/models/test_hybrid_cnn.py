@@ -79,3 +79,15 @@ def test_bytes_and_numbers_of_the_same_picture_score_alike():
 def test_what_cannot_be_is_refused(arguments):
     with pytest.raises(UserError):
         HybridCNN(**arguments)
+
+
+def test_pictures_that_cannot_be_halved_twice_are_refused():
+    for size, fits in ((3, False), (4, True)):
+        posts = examples(8, size=size)
+        system = HybridCNN(features=FEATURES, channels=(2, 2), hidden=(4, 4), epochs=1)
+        if fits:
+            system.fit(posts, posts.take(np.arange(0)))
+            assert np.isfinite(system.predict(posts)).all()
+        else:
+            with pytest.raises(UserError, match=r"features\.image: 3 pixels a side are too few"):
+                system.fit(posts, posts.take(np.arange(0)))
