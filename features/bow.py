@@ -34,8 +34,14 @@ class Bow(TextFeature):
         text and tags, null for those the data has; `english`: of ASCII characters only; `placeholders`: links
         and mentions count as the words `<url>` and `<user>`.
         """
-        super().__init__(columns=columns, english=english, placeholders=placeholders)
-        self._minimum, self._maximum, self._count = minimum_count, maximum_words, count
+        super().__init__(
+            columns=columns,
+            english=english,
+            placeholders=placeholders,
+            minimum_count=minimum_count,
+            maximum_words=maximum_words,
+        )
+        self._count = count
         self.vocabulary: list[str] = []
 
     @property
@@ -44,7 +50,7 @@ class Bow(TextFeature):
 
     def fit(self, posts: pd.DataFrame) -> None:
         counts = count(self.words(posts), self._count)
-        self.vocabulary = self.choose(counts, minimum=self._minimum, maximum=self._maximum)
+        self.vocabulary = self.choose(counts)
 
     def state(self) -> dict[str, Any]:
         return {"vocabulary": self.vocabulary}

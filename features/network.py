@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from features.base import ImageFeature
+from pipeline.errors import UserError
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -19,11 +20,21 @@ class NetworkFeature(ImageFeature):
     """Images a forward pass takes at most; on a CPU, as many as its caches like."""
 
     def __init__(self, *, precision: Precision, batch_size: int | None, device: str):
-        """`precision` of the network, auto is bfloat16 on CUDA and float32 elsewhere."""
+        """`precision` of the network, auto is bfloat16 on CUDA and float32 elsewhere; no `batch_size` is `batch`'s."""
+        if batch_size is not None and batch_size < 1:
+            raise self.error("batch_size", f"{batch_size} is less than 1; null is as many as suit the device")
         self.device = device
         self.batch_size = batch_size or self.batch.get(self._kind, 16)
         automatic = "bfloat16" if self._kind == "cuda" else "float32"
         self.precision = automatic if precision == "auto" else precision
+
+    @property
+    def _key(self) -> str:
+        return f"features.{type(self).__module__.rpartition('.')[2]}"
+
+    def error(self, key: str, problem: str) -> UserError:
+        """An error about one key of this feature's entry."""
+        return UserError(f"{self._key}.{key}: {problem}")
 
     @property
     def _kind(self) -> str:

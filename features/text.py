@@ -24,12 +24,28 @@ class TextFeature(PostsFeature):
     Comments are none of them: they come after publication. A post without text is a post without words.
     """
 
-    def __init__(self, *, columns: Sequence[str] | None, english: bool, placeholders: bool):
-        """`columns` to read, None for title, text and tags; the rest as `tokens.tokenise` takes it."""
+    def __init__(
+        self,
+        *,
+        columns: Sequence[str] | None,
+        english: bool,
+        placeholders: bool,
+        minimum_count: int = 1,
+        maximum_words: int | None = None,
+    ):
+        """`columns` to read, None for title, text and tags.
+
+        `minimum_count` and `maximum_words` are what `choose` goes by; the rest as `tokens.tokenise` takes it.
+        """
         self.columns = COLUMNS if columns is None else tuple(columns)
         self._options = {"english": english, "placeholders": placeholders}
         if not self.columns or not set(self.columns) <= set(COLUMNS):
             raise self.error("columns", f"{list(self.columns)} must be some of {', '.join(COLUMNS)}")
+        self._minimum, self._maximum = minimum_count, maximum_words
+        if minimum_count < 1:
+            raise self.error("minimum_count", f"{minimum_count} is less than 1, which keeps every word")
+        if maximum_words is not None and maximum_words < 1:
+            raise self.error("maximum_words", f"{maximum_words} is less than 1; null keeps all words")
 
     def error(self, key: str, problem: str) -> UserError:
         """An error about one key of this feature's entry."""
@@ -54,17 +70,18 @@ class TextFeature(PostsFeature):
             return ()
         return (_tokenise if len(text) <= CACHED_CHARACTERS else tokens.tokenise)(text, **self._options)
 
-    def choose(self, counts: Counter[str], *, minimum: int, maximum: int | None) -> list[str]:
-        """Words counted at least `minimum` times, the `maximum` most frequent of them, sorted.
+    def choose(self, counts: Counter[str]) -> list[str]:
+        """Words counted at least `minimum_count` times, the `maximum_words` most frequent of them, sorted.
 
         Of equals the alphabet's first stay. Raises `UserError` where none is left.
         """
-        frequent = sorted((w for w, n in counts.items() if n >= minimum), key=lambda word: (-counts[word], word))
-        if not frequent[:maximum]:
+        least = self._minimum
+        frequent = sorted((w for w, n in counts.items() if n >= least), key=lambda word: (-counts[word], word))
+        if not frequent:
             most = max(counts.values(), default=0)
-            problem = f"no word of the training posts is counted {minimum} times (the most frequent: {most}); lower it"
+            problem = f"no word of the training posts is counted {least} times (the most frequent: {most}); lower it"
             raise self.error("minimum_count", problem)
-        return sorted(frequent[:maximum])
+        return sorted(frequent[: self._maximum])
 
 
 def count(documents: Iterable[Words], by: Literal["occurrences", "posts"]) -> Counter[str]:

@@ -34,8 +34,14 @@ class Tfidf(TextFeature):
         those the data has; `english`: of ASCII characters only; `placeholders`: links and mentions count as
         the words `<url>` and `<user>`.
         """
-        super().__init__(columns=columns, english=english, placeholders=placeholders)
-        self._minimum, self._maximum, self._sublinear = minimum_count, maximum_words, sublinear
+        super().__init__(
+            columns=columns,
+            english=english,
+            placeholders=placeholders,
+            minimum_count=minimum_count,
+            maximum_words=maximum_words,
+        )
+        self._sublinear = sublinear
         self.vocabulary: list[str] = []
         self.idf = np.empty(0)
 
@@ -45,7 +51,7 @@ class Tfidf(TextFeature):
 
     def fit(self, posts: pd.DataFrame) -> None:
         frequency = count(self.words(posts), "posts")
-        self.vocabulary = self.choose(frequency, minimum=self._minimum, maximum=self._maximum)
+        self.vocabulary = self.choose(frequency)
         self.idf = np.log((1 + len(posts)) / (1 + np.array([frequency[word] for word in self.vocabulary]))) + 1
 
     def state(self) -> dict[str, Any]:

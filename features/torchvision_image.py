@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from features.network import NetworkFeature, Precision
-from pipeline.errors import UserError
 
 log = logging.getLogger(__name__)
 
@@ -34,14 +33,6 @@ class TorchvisionFeature(NetworkFeature):
         super().__init__(precision=precision, batch_size=batch_size, device=device)
         self.pretrained, self.preprocessing = pretrained, preprocessing
         self.size, self.seed = size, seed
-
-    @property
-    def _key(self) -> str:
-        return f"features.{type(self).__module__.rpartition('.')[2]}"
-
-    def error(self, key: str, problem: str) -> UserError:
-        """An error about one key of this feature's entry."""
-        return UserError(f"{self._key}.{key}: {problem}")
 
     @abstractmethod
     def skeleton(self) -> Any:

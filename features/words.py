@@ -46,9 +46,14 @@ class Words(TextFeature):
         where any character is not ASCII; `columns` among title, text and tags, null for title and text;
         `english`: of ASCII characters only.
         """
-        super().__init__(columns=["title", "text"] if columns is None else columns, english=english, placeholders=False)
-        self._minimum, self._maximum, self._length = minimum_count, maximum_words, length
-        self._unknown, self._form = unknown, text_form
+        super().__init__(
+            columns=["title", "text"] if columns is None else columns,
+            english=english,
+            placeholders=False,
+            minimum_count=minimum_count,
+            maximum_words=maximum_words,
+        )
+        self._length, self._unknown, self._form = length, unknown, text_form
         self.vocabulary: list[str] = []
         if length < 1:
             raise self.error("length", f"{length} is less than 1")
@@ -59,7 +64,7 @@ class Words(TextFeature):
 
     def fit(self, posts: pd.DataFrame) -> None:
         counts = count(self.words(posts), "occurrences")
-        self.vocabulary = self.choose(counts, minimum=self._minimum, maximum=self._maximum)
+        self.vocabulary = self.choose(counts)
 
     def state(self) -> dict[str, Any]:
         return {"vocabulary": self.vocabulary}

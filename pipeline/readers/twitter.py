@@ -13,6 +13,7 @@ none. The newest sighting of a tweet gives its counts. Elapsed hours are `collec
 The audit counts sightings, and lines that hold none. Seen again, without photo, sound but no tweet: filtered.
 """
 
+import math
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -65,6 +66,19 @@ class Twitter(Reader):
         self.maximum_retweets = maximum_retweets
         self.maximum_likes = maximum_likes
         self.maximum_followers = maximum_followers
+        self._check()
+
+    def _check(self) -> None:
+        limits = {key: value for key, value in vars(self).items() if key.startswith(("minimum_", "maximum_"))}
+        for key, limit in limits.items():
+            if limit is not None and not 0 <= limit < math.inf:
+                raise UserError(f"dataset.{key}: {limit} is no number of 0 or more; null switches the filter off")
+        least, most = self.minimum_retweets, self.maximum_retweets
+        if least is not None and most is not None and least >= most:
+            raise UserError(
+                f"dataset.minimum_retweets: {least} leaves no tweet, for only those with more are kept, and with at "
+                f"most maximum_retweets: {most}"
+            )
 
     @property
     def image_root(self) -> Path:

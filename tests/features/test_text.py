@@ -9,6 +9,7 @@ from features.bow import Bow
 from features.glove import Glove
 from features.text import count
 from features.tfidf import Tfidf
+from features.words import Words
 from pipeline.errors import UserError
 
 KINDS = [(Bow, {"minimum_count": 1}), (Tfidf, {"minimum_count": 1}), (Glove, {"dimensions": 4})]
@@ -80,6 +81,21 @@ def test_columns_are_those_the_data_has(make):
 def test_other_columns_are_refused(make, columns):
     with pytest.raises(UserError, match=r"features\.\w+\.columns: .* must be some of title, text, tags"):
         make(columns=columns)
+
+
+@pytest.mark.parametrize("cls", [Bow, Tfidf, Words])
+@pytest.mark.parametrize(
+    ("key", "value"), [("minimum_count", 0), ("minimum_count", -5), ("maximum_words", 0), ("maximum_words", -1)]
+)
+def test_counts_start_at_one(cls, key, value):
+    with pytest.raises(UserError, match=rf"^features\.{cls.__name__.lower()}\.{key}: {value} is less than 1"):
+        cls(**{key: value})
+
+
+def test_the_smallest_counts_that_can_be():
+    assert fitted(Bow(minimum_count=1, maximum_words=1)).vocabulary == ["sea"]
+    with pytest.raises(UserError, match=r"bow\.minimum_count: no word of the training posts is counted 99 times"):
+        fitted(Bow(minimum_count=99, maximum_words=1))
 
 
 def test_options_reach_the_words():

@@ -355,3 +355,23 @@ def test_posts_not_published_yet_need_no_counts_and_pass_no_filter(tmp_path):
     write(tmp_path / "raw", tweet(1, photos=[71], retweets=0))
     raw = Twitter(path=str(tmp_path / "raw"), **PAPER).read(None)
     assert raw.posts["post_id"].tolist() == ["1"]
+
+
+@pytest.mark.parametrize("key", PAPER)
+@pytest.mark.parametrize("limit", [-1, float("nan"), float("inf")])
+def test_a_limit_is_a_number_of_zero_or_more(key, limit):
+    with pytest.raises(UserError, match=rf"^dataset\.{key}: {limit} is no number of 0 or more; null switches"):
+        Twitter(path="raw", **{key: limit})
+
+
+@pytest.mark.parametrize("most", [99, 100])
+def test_a_minimum_above_its_maximum_is_refused(most):
+    """The minimum itself is not kept, the maximum is."""
+    with pytest.raises(UserError, match=f"minimum_retweets: 100 leaves no tweet, .* most maximum_retweets: {most}$"):
+        Twitter(path="raw", minimum_retweets=100, maximum_retweets=most)
+
+
+def test_limits_that_just_can_be(tmp_path, run):
+    write(tmp_path / "raw", retweet(2, 10, tweet(1, photos=[1], retweets=1, likes=0, by=user(1, 0))))
+    none = dict.fromkeys(("minimum_retweets", "minimum_days", "maximum_likes", "maximum_followers"), 0)
+    assert list(run(**none, maximum_retweets=1)[0].index) == ["1"]
