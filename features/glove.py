@@ -2,10 +2,10 @@
 
 import hashlib
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,9 @@ from features import word_vectors
 from features.text import TextFeature, count
 from features.tokens import Words
 from pipeline.errors import UserError
+
+if TYPE_CHECKING:
+    from gensim.models import KeyedVectors
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +27,7 @@ class Glove(TextFeature):
     Source: Zhang et al., Picture or Words, section 4.2 (GloVe's Twitter vectors of 100 dimensions). A post
     without a known word, or without text, has zeros and is valid: the zero vector is its flag. How many of these
     there are in training, and what share of its words is known, stands in the state, in the log and below the
-    leaderboard. Only vectors of words that occur in the posts are read from the file; looking them up learns
-    nothing.
+    leaderboard. The file is read once, whole, and words of any post are looked up in it; that learns nothing.
     """
 
     def __init__(
@@ -50,8 +52,6 @@ class Glove(TextFeature):
         super().__init__(columns=columns, english=english, placeholders=placeholders)
         self._path = None if vectors is None else Path(vectors)
         self._dimensions, self._seed = dimensions, seed
-        self._known: dict[str, np.ndarray] = {}
-        self._absent: set[str] = set()
         self._state: dict[str, Any] = {}
 
     @property
@@ -70,13 +70,12 @@ class Glove(TextFeature):
         counts = count(documents, "occurrences")
         if self._path is None:
             log.warning("glove: RANDOM vectors (seed %d): they know nothing of words", self._seed)
-            self._state = {"words": sorted(counts)}
-        self._look_up(counts)
-        known = [word for word in counts if word in self._known]
+            self.restore({"words": sorted(counts)})
+        known = [word for word in counts if word in self._vectors]
         self._state |= {
             "known_share": sum(counts[word] for word in known) / max(1, counts.total()),
             "known_share_of_vocabulary": len(known) / max(1, len(counts)),
-            "posts_without_known_word": sum(not any(w in self._known for w in words) for words in documents),
+            "posts_without_known_word": sum(not any(w in self._vectors for w in words) for words in documents),
         }
         share, without = self._state["known_share"], self._state["posts_without_known_word"]
         log.info("glove: %.1f%% of training words known; %d of %d posts have none", 100 * share, without, len(posts))
@@ -86,28 +85,26 @@ class Glove(TextFeature):
 
     def restore(self, state: Mapping[str, Any]) -> None:
         self._state = dict(state)
-        self._known, self._absent = {}, set()
+        if self._path is None:
+            vars(self).pop("_vectors", None)  # they are of other words
 
     def extract(self, posts: pd.DataFrame) -> np.ndarray:
         documents = self.words(posts)
-        self._look_up({word for words in documents for word in words})
         values = np.zeros((len(posts), self._dimensions), dtype=np.float32)
         for row, words in zip(values, documents, strict=True):
             row[:] = self._mean(words)
         return values
 
     def _mean(self, words: Words) -> np.ndarray:
-        known = [self._known[word] for word in words if word in self._known]
+        known = [self._vectors[word] for word in words if word in self._vectors]
         return np.mean(known, axis=0) if known else np.zeros(self._dimensions)
 
-    def _look_up(self, words: Iterable[str]) -> None:
-        """Have the vectors of these words at hand, those that exist."""
-        new = set(words) - self._known.keys() - self._absent
-        if new and self._path is not None:
-            self._known |= word_vectors.load(self._path, new, self._dimensions)
-        elif new:
-            self._known |= {word: self._draw(word) for word in new.intersection(self._state["words"])}
-        self._absent |= new - self._known.keys()
+    @cached_property
+    def _vectors(self) -> "Mapping[str, np.ndarray] | KeyedVectors":
+        """Vectors by word: those of the file, or one drawn for each training word."""
+        if self._path is not None:
+            return word_vectors.load(self._path, self._dimensions)
+        return {word: self._draw(word) for word in self._state["words"]}
 
     def _draw(self, word: str) -> np.ndarray:
         """A standard normal vector, the same for a word whatever the others are."""

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features import word_vectors
 from features.glove import Glove
 from pipeline.errors import UserError
 
@@ -49,16 +50,22 @@ def test_words_of_later_posts_are_looked_up_too(vectors):
     np.testing.assert_allclose(feature.extract(POSTS)[0], [6 / 5, 9 / 5], rtol=1e-6)
 
 
-def test_the_file_is_read_for_new_words_only(vectors, monkeypatch):
-    wanted = []
-    real = Glove.extract.__globals__["word_vectors"].load
-    monkeypatch.setattr(
-        "features.word_vectors.load", lambda path, words, d: wanted.append(set(words)) or real(path, words, d)
-    )
+def test_the_file_is_read_once(vectors, monkeypatch):
+    reads, real = [], word_vectors.load
+    monkeypatch.setattr(word_vectors, "load", lambda *given: reads.append(given) or real(*given))
     feature = fitted(POSTS[:2], vectors=vectors, dimensions=2)
     feature.extract(POSTS)
+    feature.restore(feature.state())
     feature.extract(POSTS)
-    assert wanted == [{"the", "sea", "fish", "a", "town"}, {"nothing", "known"}]
+    assert len(reads) == 1
+
+
+def test_what_is_restored_replaces_random_vectors():
+    feature = fitted(POSTS[:1], dimensions=3)
+    later = fitted(POSTS[1:2], dimensions=3)
+    feature.restore(later.state())
+    np.testing.assert_array_equal(feature.extract(POSTS), later.extract(POSTS))
+    assert not np.array_equal(feature.extract(POSTS), fitted(POSTS[:1], dimensions=3).extract(POSTS))
 
 
 def test_fingerprint_names_the_file_by_content(vectors, tmp_path):
@@ -89,7 +96,7 @@ def test_random_vectors_are_of_training_words_and_depend_on_word_and_seed_alone(
 
 
 def test_other_dimensions_than_the_files_are_an_error(vectors):
-    with pytest.raises(UserError, match=r"glove\.txt: line 1: 2 numbers; expected a word and 100"):
+    with pytest.raises(UserError, match=r"glove\.txt: line 1: 2 dimensions; expected a word .* 100 numbers"):
         fitted(vectors=vectors)
     with pytest.raises(UserError, match="dimensions: 0"):
         Glove(dimensions=0)
