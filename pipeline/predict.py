@@ -6,8 +6,10 @@ in their order, the prediction on the scale of training and, where the transform
 
 import argparse
 import logging
+import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from pipeline.errors import UserError, run_stage
 from pipeline.examples import unpublished
 from pipeline.features import Extractor
 from pipeline.paths import Paths
-from pipeline.plan import HORIZON
+from pipeline.plan import HORIZON, make_system
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +64,8 @@ def predict(paths: Paths, p: dict[str, Any], system: str, drafts: Path, *, days:
     Columns: `post_id`; `image`, the status of the picture, where the system looks at pictures; for each target
     `<target>_<transform>`, the prediction on the scale of training (mean over seeds), and `<target>`, the count
     it stands for. A count per day comes back only with `days`, which also say when a draft without
-    `collected_at` is looked at. Raises `UserError` where a draft lacks a column.
+    `collected_at` is looked at. Drafts without `user_id` are those of new users. Raises `UserError` where they
+    lack another column.
     """
     if days is not None and not 0 < days < MOST_DAYS:
         raise UserError(f"--days {days:g}: expected more than 0 and less than {MOST_DAYS}")
@@ -70,13 +73,16 @@ def predict(paths: Paths, p: dict[str, Any], system: str, drafts: Path, *, days:
     frame, image_root, _ = posts.read_drafts(p["dataset"], drafts)
     if days is not None:
         _look_after(frame, days)
-    values, status = _features(paths, p, description["features"], frame, image_root)
+    _name_nobody(frame, system, description, drafts)
+    with _of_drafts(drafts):
+        values, status = _features(paths, p, description["features"], frame, image_root)
     table = {"post_id": frame["post_id"]}
     if status is not None:
         table["image"] = status
     for target, learned in description["targets"].items():
         transform = targets.Transform(**learned["transform"])
-        prediction = _mean_over_seeds(paths, system, description, frame, values, target)
+        with _of_drafts(drafts):
+            prediction = _mean_over_seeds(paths, system, description, frame, values, target)
         table[f"{target}_{transform.name}"] = prediction
         if transform.name != "identity" and (transform.name not in targets.PER_DAY or days):
             table[target] = np.maximum(transform.inverse(prediction, days), 0)
@@ -100,11 +106,27 @@ def _look_after(frame: pd.DataFrame, days: float) -> None:
         frame["collected_at"] = frame["collected_at"].fillna(then) if "collected_at" in frame else then
 
 
+def _name_nobody(frame: pd.DataFrame, system: str, description: dict[str, Any], drafts: Path) -> None:
+    """Let drafts that do not say whose they are be those of users unseen in training, which all systems predict."""
+    if "user_id" not in frame and "user_id" in make_system(system, description["entry"]).columns:
+        log.warning("%s: no column 'user_id': all drafts are taken as those of new users", drafts)
+        frame["user_id"] = pd.Series(None, index=frame.index, dtype="str")
+
+
+@contextmanager
+def _of_drafts(file: Path) -> Iterator[None]:
+    """Errors about `posts`, which is what features and systems call what they are given, name the file instead."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(re.sub("^posts(?=: )", lambda _: str(file), str(error))) from None
+
+
 def _check_horizon(feature: Feature, name: str, frame: pd.DataFrame) -> None:
     lacking = [column for column in feature.columns if column in ("posted_at", HORIZON) and column not in frame]
     if feature.reads_horizon and lacking:
         remedy = "give --days" if lacking == [HORIZON] else "add it, and collected_at or --days"
-        raise UserError(f"drafts: no column '{lacking[0]}': features.{name} counts the hours online; {remedy}")
+        raise UserError(f"posts: no column '{lacking[0]}': features.{name} counts the hours online; {remedy}")
 
 
 def _features(
@@ -148,7 +170,7 @@ def _mean_over_seeds(
         needed = [c.format(target=target, transform=transform) for c in system.columns]
         for column in needed:
             if column not in frame:
-                raise UserError(f"drafts: no column '{column}', which the system {name} reads; add it")
+                raise UserError(f"posts: no column '{column}', which the system {name} reads; add it")
         predictions.append(system.predict(unpublished(frame[["post_id", *needed]], values, target, transform)))
     return np.mean(predictions, axis=0)
 

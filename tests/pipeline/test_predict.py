@@ -19,6 +19,24 @@ SYSTEMS = {
         "base": TREES,
         "epochs": 2,
     },
+    "catboost": {"features": ["user_time"], "categorical": ["user_id", "category"], **TREES},
+    "words": {"model": "svr", "features": ["bow", "tfidf", "glove"], "standardize_target": True},
+    "hybrid_cnn": {
+        "features": {"image": ["pixels"], "context": ["context"]},
+        **{"channels": [2, 2], "hidden": [6, 4], "head": "linear", "standardize": True, "epochs": 2},
+    },
+    "uhan": {
+        "features": {"regions": ["vgg_regions"], "words": ["words"]},
+        **{"hidden": 6, "head": [6], "region_layer": "linear", "epochs": 4, "batch_size": 16, "learning_rate": 0.05},
+    },
+}
+FEATURES = {
+    **{"user_time": {}, "category": {}, "image_stats": {}, "context": {}, "pixels": {"size": 8}},
+    "vgg_regions": {"pretrained": None, "size": 32},
+    "bow": {"minimum_count": 2},
+    "tfidf": {"maximum_words": 12},
+    "glove": {"dimensions": 6},
+    "words": {"minimum_count": 2, "length": 8},
 }
 N = 60
 
@@ -31,8 +49,7 @@ def trained(tmp_path_factory):
     posts = build_posts(N)
     posts["collected_at"] = posts["posted_at"] + pd.to_timedelta(7 + 3 * (np.arange(N) % 5), unit="D")
     write_posts_folder(root / "raw", posts=posts)
-    features = {"user_time": {}, "category": {}, "image_stats": {}, "context": {}}
-    paths = write_params(root, features=features, systems=SYSTEMS, dataset={"targets": {"likes": "log2p1"}})
+    paths = write_params(root, features=FEATURES, systems=SYSTEMS, dataset={"targets": {"likes": "log2p1"}})
     run_stages(paths, results=False)
     return paths
 
@@ -58,7 +75,8 @@ def test_drafts_score_as_the_same_posts_did_in_training(trained, drafts, system)
     known = store.read_frame(trained.predictions(system))
     expected = known.groupby("post_id")["prediction"].mean()
     np.testing.assert_allclose(scored.loc[expected.index, "likes_log2p1"], expected, rtol=1e-5)
-    np.testing.assert_allclose(scored["likes"], np.exp2(scored["likes_log2p1"]) - 1)
+    np.testing.assert_allclose(scored["likes"], np.maximum(np.exp2(scored["likes_log2p1"]) - 1, 0), rtol=1e-6)
+    assert scored["likes"].std() > 1
     assert len(scored) == N
 
 
@@ -97,8 +115,19 @@ def test_new_user_new_category_and_a_missing_picture_are_scored_and_said(trained
 @pytest.mark.parametrize(
     ("system", "change", "message"),
     [
-        ("trees", lambda t: t.drop(columns="followers"), "no column 'followers'"),
-        ("user_mean", lambda t: t.drop(columns="user_id"), "no column 'user_id'"),
+        ("trees", lambda t: t.drop(columns="followers"), "bad.csv: no column 'followers'"),
+        ("catboost", lambda t: t.drop(columns="category"), "bad.csv: no column 'category', which the system catboost"),
+        (
+            "words",
+            lambda t: t.drop(columns=["title", "text", "tags"]),
+            "bad.csv: none of the columns title, text, tags",
+        ),
+        ("uhan", lambda t: t.drop(columns=["title", "text"]), r"bad.csv: none of the columns title, text is there"),
+        (
+            "hybrid_cnn",
+            lambda t: t.drop(columns="followers"),
+            "bad.csv: no column 'followers', which the feature context",
+        ),
         ("nothing", lambda t: t, "not trained here.*trained: .*trees"),
         ("trees", lambda t: t.head(0), "no rows"),
     ],
@@ -110,11 +139,26 @@ def test_what_cannot_be_scored_is_one_clear_line(trained, drafts, system, change
         run(trained, system, path)
 
 
+@pytest.mark.parametrize("system", ["user_mean", "catboost", "uhan"])
+def test_drafts_of_nobody_known_score_as_those_of_new_users(trained, drafts, caplog, system):
+    table = pd.read_csv(drafts)
+    unsaid, new = drafts.with_name("unsaid.csv"), drafts.with_name("new.csv")
+    table.drop(columns="user_id").to_csv(unsaid, index=False)
+    table.assign(user_id="nobody").to_csv(new, index=False)
+    as_new = run(trained, system, new)
+    assert "user_id" not in caplog.text
+    pd.testing.assert_frame_equal(run(trained, system, unsaid), as_new)
+    assert "unsaid.csv: no column 'user_id': all drafts are taken as those of new users" in caplog.text
+    assert not np.allclose(as_new["likes_log2p1"], run(trained, system, drafts)["likes_log2p1"])
+
+
 def test_hours_online_are_the_drafts_own_or_those_asked_for(trained, drafts):
     planned = drafts.with_name("planned.csv")
     table = pd.read_csv(drafts).drop(columns="collected_at")
     table.to_csv(planned, index=False)
-    with pytest.raises(UserError, match=r"no column 'collected_at': features\.context counts the hours .*give --days"):
+    with pytest.raises(
+        UserError, match=r"planned.csv: no column 'collected_at': features\.context counts the hours .*give --days"
+    ):
         run(trained, "context", planned)
     asked = {days: run(trained, "context", planned, days=days)["likes"] for days in (1, 14)}
     assert not np.allclose(asked[1], asked[14])
