@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
+from tqdm import tqdm
 
 from pipeline.errors import UserError
 
@@ -49,7 +50,9 @@ def load(path: Path, dimensions: int) -> "KeyedVectors":
         try:
             _unpack(path, plain, dimensions)
             options = _format(plain, dimensions)
-            return _strict().load_word2vec_format(str(plain), unicode_errors="backslashreplace", **options)
+            with tqdm(desc=path.name, unit=" words", leave=False, disable=None) as bar:
+                strict = _strict(bar)
+                return strict.load_word2vec_format(str(plain), unicode_errors="backslashreplace", **options)
         except _BAD as error:
             traceback.clear_frames(error.__traceback__)  # they hold that file
             expected = f"expected a word without spaces and {dimensions} numbers a line, as the key dimensions says"
@@ -108,7 +111,7 @@ def _check_count(path: Path, words: int, dimensions: int, binary: bool) -> None:
         raise ValueError(f"line 1: there are not {words} words")
 
 
-def _strict() -> type["KeyedVectors"]:
+def _strict(bar: tqdm) -> type["KeyedVectors"]:
     from gensim.models import KeyedVectors  # takes seconds
 
     class Strict(KeyedVectors):
@@ -117,6 +120,7 @@ def _strict() -> type["KeyedVectors"]:
         def add_vector(self, key: str, vector: np.ndarray | list[float]) -> int:
             if len(vector) != self.vector_size or not np.isfinite(vector).all():
                 raise ValueError(f"{key[:40]!r} has {np.isfinite(vector).sum()} finite numbers of {len(vector)}")
+            bar.update()
             return super().add_vector(key, vector)
 
     return Strict
