@@ -45,6 +45,8 @@ class ClipImage(NetworkFeature):
         self.seed = seed
         self.normalise = normalise
         self.image_size = image_size
+        if image_size is not None and image_size < 1:
+            raise self.error("image_size", f"{image_size} is less than 1; null is the encoder's own")
 
     @cached_property
     def source(self) -> Any:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models import boosting
+from models import boosting, ranges
 from models.base import Examples, FeatureValues, System
 from models.projection import Projection
 from models.xgboost import XGBoost
@@ -52,6 +52,7 @@ class XGBClipPCA(System):
             seed: of XGBoost.
         """
         self.features = features
+        ranges.check(components=components)
         self._projection = Projection(components=components, standardize=standardize)
         self._booster = XGBoost(
             features=["component"],

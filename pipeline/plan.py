@@ -65,6 +65,8 @@ _REMEDY = "name the column under dataset.columns, remove the entry, or set datas
 def check_sections(p: dict[str, Any]) -> None:
     """Bind every section to the signature that reads it."""
     params.bind("params", _top, {"seed": p["seed"]})
+    if p["seed"] < 0:
+        raise UserError(f"seed: {p['seed']} is less than 0")
     posts.bind_dataset(p["dataset"])
     params.bind("split", split.assign, p["split"], posts=None, seed=p["seed"])
     params.bind("images", images.Packing, p["images"])

@@ -7,6 +7,7 @@ from pipeline import plan, store
 from pipeline.errors import UserError
 
 TREES = {"model": "xgboost", "features": ["user_time", "category"], "n_estimators": 5}
+CLIP = {"encoder": "ViT-B-32", "pretrained": None}
 STACK = {"features": {"base": ["user_time", "category"], "head": ["image_stats"]}, "base": {"n_estimators": 5}}
 FEATURES = {"user_time": {}, "category": {}, "image_stats": {}}
 
@@ -94,6 +95,10 @@ def test_an_unused_feature_may_lack_its_columns(planned):
         ({"systems": {}}, "systems: expected at least one entry"),
         ({"features": None}, "features: expected at least one entry"),
         ({"features": {"categry": {}}}, "categry"),
+        ({"features": {"clip_image": {**CLIP, "image_size": 0}}}, "features.clip_image.image_size: 0 is less than 1"),
+        ({"features": {"image_stats": {"max_side": -1}}}, "features.image_stats.max_side: -1 is less than 1"),
+        ({"systems": {"xgb_clip_pca": {"features": ["category"], "components": 0}}}, "components: 0 cannot be; give 1"),
+        ({"seed": -1}, "seed: -1 is less than 0"),
         ({"dataset": {"targets": {"likes": "log10"}}}, "no transform 'log10'"),
         ({"dataset": {"targets": {"views": "log2p1"}}}, "needs column 'views'"),
         ({"dataset": {"nmae": "x"}}, "dataset.nmae: nothing reads this key; did you mean 'name'"),
