@@ -15,8 +15,9 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from pipeline import packs, params, pixels, posts, store
+from pipeline import packs, params, pixels, store
 from pipeline.compute import Compute, map_shards
+from pipeline.dataset import bind_dataset
 from pipeline.errors import UserError, run_stage
 from pipeline.packs import Batch, Original, Outcome, Shard, read_images, read_shard, shards_of
 from pipeline.paths import Paths
@@ -35,7 +36,7 @@ def main(paths: Paths = Paths()) -> None:
     packing = Packing(**params.bind("images", Packing, p["images"]))
     compute = Compute(**params.bind("compute", Compute, p["compute"]))
     frame = store.read_frame(paths.posts, [c for c in store.columns_of(paths.posts) if c in ("post_id", "image")])
-    root = posts.bind_dataset(p["dataset"]).reader(paths.root).image_root
+    root = bind_dataset(p["dataset"]).reader(paths.root).image_root
     index = pack(frame, root, paths.images, packing, compute, memory=paths.cache / "images.parquet")
     counts = index["status"].value_counts()
     named = len(index) - counts.get(NO_IMAGE, 0)

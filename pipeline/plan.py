@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 
 from features.base import Feature, feature_class
 from models import base as models
-from pipeline import images, params, posts, split, store, targets, uncertainty
+from pipeline import images, params, split, store, targets, uncertainty
 from pipeline.code import ROOT, hash_file, imported
 from pipeline.compute import Compute
+from pipeline.dataset import bind_dataset
 from pipeline.errors import UserError, run_stage
 from pipeline.paths import Paths
 from pipeline.readers.base import CANONICAL
@@ -67,7 +68,7 @@ def check_sections(p: dict[str, Any]) -> None:
     params.bind("params", _top, {"seed": p["seed"]})
     if p["seed"] < 0:
         raise UserError(f"seed: {p['seed']} is less than 0")
-    posts.bind_dataset(p["dataset"])
+    bind_dataset(p["dataset"])
     params.bind("split", split.assign, p["split"], posts=None, seed=p["seed"])
     params.bind("images", images.Packing, p["images"])
     params.bind("compute", Compute, p["compute"])

@@ -13,7 +13,8 @@ from features import base as features
 from features.base import PostsFeature
 from models import base as models
 from models.base import Examples, System
-from pipeline import metrics, params, posts
+from pipeline import metrics, params
+from pipeline.dataset import bind_dataset
 from pipeline.errors import UserError
 from pipeline.readers.base import Reader, reader_class
 
@@ -96,7 +97,7 @@ def test_the_metric_scores_many_resamples():
 
 def test_the_mapping_of_columns_binds():
     [dataset] = [b["dataset"] for b in YAMLS if b.get("dataset", {}).get("reader") == "table"]
-    posts.bind_dataset(dataset)
+    bind_dataset(dataset)
 
 
 def test_commands_name_what_there_is():

@@ -1,7 +1,7 @@
 """What a reader is. A new raw format is a file in this folder with one subclass; the file's name is its name.
 
 The keyword-only arguments of the class are the keys `dataset` may have for it, beside those every dataset
-has (`pipeline/posts.py`). A reader finds rows and gives columns their canonical names; it judges no value:
+has (`pipeline/dataset.py`). A reader finds rows and gives columns their canonical names; it judges no value:
 cleaning is the same for all and lives in `pipeline/clean.py`.
 """
 
