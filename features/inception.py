@@ -27,7 +27,7 @@ class Inception(TorchvisionFeature):
         *,
         pretrained: str | None,
         preprocessing: str | None = None,
-        size: int = CROP,
+        image_size: int = CROP,
         crop: bool = True,
         seed: int = 0,
         precision: Precision = "auto",
@@ -40,7 +40,7 @@ class Inception(TorchvisionFeature):
             pretrained: a file in torchvision's key layout (.pth, .safetensors), the name of weights of
                 torchvision (IMAGENET1K_V1), downloaded where they are not there yet, or null for random ones.
             preprocessing: name of the weights of torchvision whose normalisation a file needs.
-            size: pixels of both sides; smaller is faster and another feature.
+            image_size: pixels of both sides; smaller is faster and another feature.
             crop: keep the central square, as torchvision evaluates; otherwise the whole picture is squeezed
                 into the square, as the program that the paper's authors started from does.
             seed: of random weights.
@@ -49,12 +49,12 @@ class Inception(TorchvisionFeature):
             device: as PyTorch names it, from the pipeline.
         """
         super().__init__(
-            pretrained=pretrained, preprocessing=preprocessing, size=size, seed=seed, precision=precision,
+            pretrained=pretrained, preprocessing=preprocessing, image_size=image_size, seed=seed, precision=precision,
             batch_size=batch_size, device=device,
         )  # fmt: skip
         self.crop = crop
-        if size < SMALLEST:
-            raise self.error("size", f"{size} is too small for this network; at least {SMALLEST}")
+        if image_size < SMALLEST:
+            raise self.error("image_size", f"{image_size} is too small for this network; at least {SMALLEST}")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -69,10 +69,10 @@ class Inception(TorchvisionFeature):
         return network
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
-        """Scaled and cropped, uint8 [3, size, size]."""
+        """Scaled and cropped, uint8 [3, image_size, image_size]."""
         from torchvision.transforms.functional import center_crop
 
         if not self.crop:
-            return np.asarray(scaled(image, [self.size, self.size])).transpose(2, 0, 1)
-        shorter = round(self.size * SHORTER / CROP)
-        return np.asarray(center_crop(scaled(image, shorter), self.size)).transpose(2, 0, 1)
+            return np.asarray(scaled(image, [self.image_size, self.image_size])).transpose(2, 0, 1)
+        shorter = round(self.image_size * SHORTER / CROP)
+        return np.asarray(center_crop(scaled(image, shorter), self.image_size)).transpose(2, 0, 1)

@@ -12,18 +12,18 @@ from pipeline.errors import UserError
 class Pixels(ImageFeature):
     """RGB scaled to one square size, kept as bytes: 12 kB a post at 64 pixels, so no epoch decodes anything.
 
-    Values are uint8 [size, size, 3], 0 to 255. A post without a picture has zeros and `valid` False.
+    Values are uint8 [image_size, image_size, 3], 0 to 255. A post without a picture has zeros and `valid` False.
     The aspect ratio is not kept, as in Zhang et al., Picture or Words, section 3.2 ("resize all input
     images to 64x64 pixels").
     """
 
     dtype: ClassVar[str] = "uint8"
 
-    def __init__(self, *, size: int = 64):
-        """`size` in pixels of both sides."""
-        if size < 1:
-            raise UserError(f"features.pixels.size: {size} is less than 1")
-        self._size = size
+    def __init__(self, *, image_size: int = 64):
+        """`image_size` in pixels of both sides."""
+        if image_size < 1:
+            raise UserError(f"features.pixels.image_size: {image_size} is less than 1")
+        self._size = image_size
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -23,16 +23,16 @@ class TorchvisionFeature(NetworkFeature):
         *,
         pretrained: str | None,
         preprocessing: str | None,
-        size: int,
+        image_size: int,
         seed: int,
         precision: Precision,
         batch_size: int | None,
         device: str,
     ):
-        """`size` in pixels of both sides of what the network sees; the rest as the features say."""
+        """`image_size` in pixels of both sides of what the network sees; the rest as the features say."""
         super().__init__(precision=precision, batch_size=batch_size, device=device)
         self.pretrained, self.preprocessing = pretrained, preprocessing
-        self.size, self.seed = size, seed
+        self.image_size, self.seed = image_size, seed
 
     @abstractmethod
     def skeleton(self) -> Any:

@@ -14,7 +14,7 @@ class VggRegions(TorchvisionFeature):
     """Output of VGG-16's last pooling layer, a row of 512 numbers a region. Source: `uhan`.
 
     The whole picture is squeezed into a square ("we first rescale all images to 448x448"), so region
-    `r` of a side of s = size / 32 regions is the part of the picture in row r // s and column r % s. Pixels are
+    `r` of a side of s = image_size / 32 regions is the part of the picture in row r // s and column r % s. Pixels are
     in the normalisation of the network's own weights (**ours**; the released code forgets it).
     """
 
@@ -26,7 +26,7 @@ class VggRegions(TorchvisionFeature):
         *,
         pretrained: str | None,
         preprocessing: str | None = None,
-        size: int = 448,
+        image_size: int = 448,
         seed: int = 0,
         precision: Precision = "auto",
         batch_size: int | None = None,
@@ -39,23 +39,23 @@ class VggRegions(TorchvisionFeature):
                 torchvision (IMAGENET1K_V1, IMAGENET1K_FEATURES), downloaded where they are not there yet, or
                 null for random ones.
             preprocessing: name of the weights of torchvision whose normalisation a file needs.
-            size: pixels of both sides, a multiple of 32; 448 gives 196 regions.
+            image_size: pixels of both sides, a multiple of 32; 448 gives 196 regions.
             seed: of random weights.
             precision: of the network, auto is bfloat16 on CUDA and float32 elsewhere.
             batch_size: images of a forward pass.
             device: as PyTorch names it, from the pipeline.
         """
         super().__init__(
-            pretrained=pretrained, preprocessing=preprocessing, size=size, seed=seed, precision=precision,
+            pretrained=pretrained, preprocessing=preprocessing, image_size=image_size, seed=seed, precision=precision,
             batch_size=batch_size, device=device,
         )  # fmt: skip
-        if size < STRIDE or size % STRIDE:
-            raise self.error("size", f"{size} is no multiple of {STRIDE}")
+        if image_size < STRIDE or image_size % STRIDE:
+            raise self.error("image_size", f"{image_size} is no multiple of {STRIDE}")
 
     @property
     def regions(self) -> int:
         """How many regions a picture has."""
-        return (self.size // STRIDE) ** 2
+        return (self.image_size // STRIDE) ** 2
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -70,8 +70,8 @@ class VggRegions(TorchvisionFeature):
         return network
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
-        """Squeezed into a square, uint8 [3, size, size]."""
-        return np.asarray(scaled(image, [self.size, self.size])).transpose(2, 0, 1)
+        """Squeezed into a square, uint8 [3, image_size, image_size]."""
+        return np.asarray(scaled(image, [self.image_size, self.image_size])).transpose(2, 0, 1)
 
     def forward(self, pixels: Any) -> Any:
         maps = super().forward(pixels)  # [b, 512 * r], region by region within a channel

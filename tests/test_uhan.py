@@ -36,7 +36,7 @@ def write_flickr(folder):
 def small(p, root):
     """The preset with random weights, small pictures, small networks and two seeds, and nothing else changed."""
     for feature, size in (("vgg", 32), ("vgg_regions", 64)):
-        p["features"][feature] |= {"pretrained": None, "size": size}
+        p["features"][feature] |= {"pretrained": None, "image_size": size}
     p["features"]["glove"] |= {"vectors": None, "dimensions": 8}
     p["features"]["words"]["minimum_count"] = 1
     for name in NETWORKS:
@@ -151,7 +151,7 @@ def test_the_presets_have_the_papers_numbers(name, fusion, attention, form, word
     assert p["dataset"]["targets"] == {"score": "identity"}
     assert {k: v for k, v in p["dataset"].items() if k == "text_form"} == form
     columns = {"columns": words} if words else {}
-    assert p["features"]["vgg_regions"] == {"pretrained": "IMAGENET1K_V1", "size": 448}
+    assert p["features"]["vgg_regions"] == {"pretrained": "IMAGENET1K_V1", "image_size": 448}
     assert p["features"]["words"] == {"minimum_count": 5, "length": 50, **columns}
     assert all(p["features"][f].get("columns", []) == words for f in ("tfidf", "glove"))
     systems = p["systems"]

@@ -19,12 +19,12 @@ SMALL = {
     "context": {},
     "glove": {"vectors": None, "dimensions": 4},
     "image_stats": {},
-    "inception": {"pretrained": None, "size": 75},
-    "pixels": {"size": 8},
+    "inception": {"pretrained": None, "image_size": 75},
+    "pixels": {"image_size": 8},
     "tfidf": {},
     "user_time": {},
-    "vgg": {"pretrained": None, "size": 32},
-    "vgg_regions": {"pretrained": None, "size": 64},
+    "vgg": {"pretrained": None, "image_size": 32},
+    "vgg_regions": {"pretrained": None, "image_size": 64},
     "words": {"minimum_count": 1, "length": 12},
 }
 """Feature -> keyword arguments that make it cheap."""

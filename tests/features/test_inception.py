@@ -83,7 +83,7 @@ def test_equals_torchvision_at_its_own_size(official, checkpoint):
 
 def test_equals_torchvision_in_batches(official, checkpoint):
     images = [picture(seed, 50 + seed, 90) for seed in range(3)]
-    feature = Inception(pretrained=str(checkpoint), size=SMALL)
+    feature = Inception(pretrained=str(checkpoint), image_size=SMALL)
     transforms = Inception_V3_Weights.IMAGENET1K_V1.transforms(crop_size=SMALL, resize_size=86)
     expected = pooled(official, torch.stack([transforms(Image.fromarray(i)) for i in images]))
     found = embedded(feature, *images)
@@ -97,19 +97,27 @@ def test_equals_torchvision_in_batches(official, checkpoint):
 def test_the_whole_picture_or_its_middle():
     image = picture(height=86, width=200)  # no scaling, so that pixels stay where they are
     wide = np.concatenate([255 - image, image, 255 - image], axis=1)
-    middle, whole = Inception(pretrained=None, size=SMALL), Inception(pretrained=None, size=SMALL, crop=False)
+    middle, whole = (
+        Inception(pretrained=None, image_size=SMALL),
+        Inception(pretrained=None, image_size=SMALL, crop=False),
+    )
     np.testing.assert_array_equal(middle.prepare(wide), middle.prepare(image))
     assert np.abs(whole.prepare(wide).astype(int) - whole.prepare(image)).max() > 50
     assert whole.prepare(wide).shape == middle.prepare(wide).shape == (3, SMALL, SMALL)
 
 
 def test_random_weights_are_seeded_said_and_marked(caplog):
-    feature = Inception(pretrained=None, size=SMALL)
+    feature = Inception(pretrained=None, image_size=SMALL)
     with caplog.at_level(logging.WARNING):
         first = embedded(feature, picture(), 255 - picture())
     assert "RANDOM weights (seed 0)" in caplog.text
-    np.testing.assert_array_equal(embedded(Inception(pretrained=None, size=SMALL), picture(), 255 - picture()), first)
-    assert np.abs(embedded(Inception(pretrained=None, size=SMALL, seed=1), picture()) - first[:1]).max() > first.mean()
+    np.testing.assert_array_equal(
+        embedded(Inception(pretrained=None, image_size=SMALL), picture(), 255 - picture()), first
+    )
+    assert (
+        np.abs(embedded(Inception(pretrained=None, image_size=SMALL, seed=1), picture()) - first[:1]).max()
+        > first.mean()
+    )
     assert 1e-3 < first.mean() < 100  # neither vanished nor overflowing
     assert np.abs(first[0] - first[1]).mean() > 0.1 * first.mean()
     assert feature.fingerprint()["weights"] == "random, seed 0"
@@ -140,4 +148,4 @@ def test_another_network_is_one_line(tmp_path):
 
 def test_too_small_a_size_is_said():
     with pytest.raises(UserError, match=r"features\.inception\.size: 74 is too small for this network; at least 75"):
-        Inception(pretrained=None, size=74)
+        Inception(pretrained=None, image_size=74)

@@ -12,7 +12,7 @@ from pipeline.errors import UserError
 def test_scales_to_one_square_of_bytes():
     image = np.zeros((30, 50, 3), np.uint8)
     image[:, 25:] = (200, 100, 50)
-    pixels = Pixels(size=10)
+    pixels = Pixels(image_size=10)
     (made,) = pixels.embed([pixels.prepare(image)])
     assert made.shape == pixels.shape == (10, 10, 3)
     assert made.dtype == np.uint8
@@ -24,7 +24,7 @@ def test_scales_to_one_square_of_bytes():
 def test_a_post_without_a_picture_is_black_and_not_valid(posts_folder, project):
     folder = posts_folder(n=12)
     (folder / "images/p0003.jpg").unlink()
-    paths = project(features={"pixels": {"size": 8}})
+    paths = project(features={"pixels": {"image_size": 8}})
     for stage in (posts, plan, images, split):
         stage.main(paths)
     features.run(paths, params.load(paths.params), "pixels")
@@ -39,6 +39,6 @@ def test_a_post_without_a_picture_is_black_and_not_valid(posts_folder, project):
 @pytest.mark.parametrize("size", [0, -3])
 def test_a_side_has_at_least_one_pixel(size):
     with pytest.raises(UserError, match=rf"^features\.pixels\.size: {size} is less than 1"):
-        Pixels(size=size)
+        Pixels(image_size=size)
     picture = np.full((9, 7, 3), 40, np.uint8)
-    assert Pixels(size=1).prepare(picture).tolist() == [[[40, 40, 40]]]
+    assert Pixels(image_size=1).prepare(picture).tolist() == [[[40, 40, 40]]]

@@ -80,7 +80,7 @@ def embedded(feature, *pictures):
 
 def test_regions_row_by_row_equal_torchvision(official, checkpoint):
     images = [picture(0), picture(1, 130, 50)]
-    feature = VggRegions(pretrained=str(checkpoint), size=SIZE)
+    feature = VggRegions(pretrained=str(checkpoint), image_size=SIZE)
     found = embedded(feature, *images)
     assert found.shape == (2, *feature.shape) == (2, 9, 512)
     for values, image in zip(found, images, strict=True):
@@ -91,7 +91,7 @@ def test_regions_row_by_row_equal_torchvision(official, checkpoint):
 
 
 def test_vector_is_the_mean_of_the_regions(checkpoint):
-    arguments = {"pretrained": str(checkpoint), "size": SIZE}
+    arguments = {"pretrained": str(checkpoint), "image_size": SIZE}
     images = [picture(0), picture(1)]
     regions, vector = VggRegions(**arguments), Vgg(**arguments)
     found = embedded(vector, *images)
@@ -101,30 +101,30 @@ def test_vector_is_the_mean_of_the_regions(checkpoint):
 
 def test_normalisation_is_that_of_the_weights(official, checkpoint):
     other = VGG16_Weights.IMAGENET1K_FEATURES
-    feature = VggRegions(pretrained=str(checkpoint), preprocessing=other.name, size=SIZE)
+    feature = VggRegions(pretrained=str(checkpoint), preprocessing=other.name, image_size=SIZE)
     expected = maps(official, picture(), other)
     np.testing.assert_allclose(embedded(feature, picture())[0], expected.reshape(512, 9).T, rtol=1e-3, atol=1e-2)
-    standard = VggRegions(pretrained=str(checkpoint), size=SIZE)
+    standard = VggRegions(pretrained=str(checkpoint), image_size=SIZE)
     assert feature.fingerprint()["preprocessing"] != standard.fingerprint()["preprocessing"]
 
 
 def test_sizes_of_the_paper():
     assert VggRegions(pretrained=None).shape == (196, 512)
-    assert VggRegions(pretrained=None, size=224).shape == (49, 512)
+    assert VggRegions(pretrained=None, image_size=224).shape == (49, 512)
     assert Vgg(pretrained=None).shape == (512,)
 
 
 @pytest.mark.parametrize("size", [0, 31, 100])
 def test_sizes_without_whole_regions(size):
     with pytest.raises(UserError, match=rf"features\.vgg_regions\.size: {size} is no multiple of 32"):
-        VggRegions(pretrained=None, size=size)
+        VggRegions(pretrained=None, image_size=size)
     with pytest.raises(UserError, match=r"features\.vgg\.size"):
-        Vgg(pretrained=None, size=size)
+        Vgg(pretrained=None, image_size=size)
 
 
 def test_a_region_is_a_place(checkpoint):
     """What changes in one corner of the picture changes most in the region there."""
-    feature = VggRegions(pretrained=str(checkpoint), size=160)
+    feature = VggRegions(pretrained=str(checkpoint), image_size=160)
     image = np.full((160, 160, 3), 100, np.uint8)
     for corner, (x, y) in {0: (16, 16), 4: (144, 16), 20: (16, 144), 24: (144, 144)}.items():
         changed = cv2.circle(image.copy(), (x, y), 12, (255, 0, 0), -1)
@@ -135,9 +135,9 @@ def test_a_region_is_a_place(checkpoint):
 def test_random_weights_are_seeded_said_and_usable(caplog):
     images = [picture(0), 255 - picture(1)]
     with caplog.at_level(logging.WARNING):
-        first = embedded(VggRegions(pretrained=None, size=64), *images)
+        first = embedded(VggRegions(pretrained=None, image_size=64), *images)
     assert "features.vgg_regions: RANDOM weights (seed 0)" in caplog.text
-    np.testing.assert_array_equal(embedded(VggRegions(pretrained=None, size=64), *images), first)
+    np.testing.assert_array_equal(embedded(VggRegions(pretrained=None, image_size=64), *images), first)
     assert 1e-2 < first.mean() < 100
     assert np.abs(first[0] - first[1]).mean() > 0.1 * first.mean()
     assert Vgg(pretrained=None).fingerprint()["weights"] == "random, seed 0"

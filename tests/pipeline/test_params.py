@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from dvc_data.hashfile.meta import Meta
+from ruamel.yaml import YAML
 
 from features.base import feature_class
 from models.base import system_class
@@ -187,7 +189,7 @@ def test_the_preset_of_picture_or_words_has_its_numbers():
     assert {**limits, "maximum_followers": 100_000}.items() <= p["dataset"].items()
     glove = {"vectors": "data/weights/glove.twitter.27B.zip", "dimensions": 100, "columns": ["text"]}
     assert p["features"] == {
-        "pixels": {"size": 64},
+        "pixels": {"image_size": 64},
         "inception": {"pretrained": "IMAGENET1K_V1"},
         "bow": {"columns": ["text"], "minimum_count": 101},  # "more than 100 times"
         "glove": glove,
@@ -217,3 +219,20 @@ def test_the_preset_of_the_paper_has_its_numbers():
     conv = {"components": 20, "dropout": 0.75, "learning_rate": 0.0001, "batch_size": 32, "epochs": 20}
     assert conv.items() <= systems["xgb_conv1d"].items()
     assert systems["xgb_conv1d"]["weight_decay"] > 0
+
+
+@pytest.mark.parametrize("place", [("features", "pixels"), ("dataset", "targets"), ("systems", "svr", "grid")])
+@pytest.mark.parametrize("key", params.HIDDEN)
+def test_keys_whose_changes_dvc_overlooks_are_refused(make_params, tmp_path, place, key):
+    content = inner = make_params()
+    for name in place:
+        inner = inner.setdefault(name, {})
+    inner[key] = 1
+    with (tmp_path / "params.yaml").open("w", encoding="utf-8") as file:
+        YAML(typ="safe").dump(content, file)
+    with pytest.raises(UserError, match=rf"{'.'.join((*place, key))}: DVC would not see a change"):
+        params.load(tmp_path / "params.yaml")
+
+
+def test_these_are_the_keys_that_dvc_overlooks():
+    assert set(params.HIDDEN) == {Meta.PARAM_SIZE, Meta.PARAM_NFILES}

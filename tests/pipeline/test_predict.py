@@ -31,8 +31,8 @@ SYSTEMS = {
     },
 }
 FEATURES = {
-    **{"user_time": {}, "category": {}, "image_stats": {}, "context": {}, "pixels": {"size": 8}},
-    "vgg_regions": {"pretrained": None, "size": 32},
+    **{"user_time": {}, "category": {}, "image_stats": {}, "context": {}, "pixels": {"image_size": 8}},
+    "vgg_regions": {"pretrained": None, "image_size": 32},
     "bow": {"minimum_count": 2},
     "tfidf": {"maximum_words": 12},
     "glove": {"dimensions": 6},

@@ -15,7 +15,7 @@ from pipeline.images import read_images
 
 POSTS, SHARD = 24, 4
 COMPUTE = Compute(workers=1, device="cpu")
-ARGUMENTS = {"pretrained": None, "size": 32}
+ARGUMENTS = {"pretrained": None, "image_size": 32}
 KILLED = """
 import time
 from pathlib import Path
