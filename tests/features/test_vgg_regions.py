@@ -116,9 +116,9 @@ def test_sizes_of_the_paper():
 
 @pytest.mark.parametrize("size", [0, 31, 100])
 def test_sizes_without_whole_regions(size):
-    with pytest.raises(UserError, match=rf"features\.vgg_regions\.size: {size} is no multiple of 32"):
+    with pytest.raises(UserError, match=rf"features\.vgg_regions\.image_size: {size} is no multiple of 32"):
         VggRegions(pretrained=None, image_size=size)
-    with pytest.raises(UserError, match=r"features\.vgg\.size"):
+    with pytest.raises(UserError, match=r"features\.vgg\.image_size"):
         Vgg(pretrained=None, image_size=size)
 
 
