@@ -83,8 +83,8 @@ def ran(tmp_path_factory):
     write_tweets(root / "data/tweets")
     write_vectors(root / "data/weights/glove.txt")
     p = params.load(ROOT / "presets/picture-or-words.yaml")
-    p["features"]["pixels"]["size"] = 16
-    p["features"]["inception"] |= {"pretrained": None, "size": 75}
+    p["features"]["pixels"]["image_size"] = 16
+    p["features"]["inception"] |= {"pretrained": None, "image_size": 75}
     p["features"]["bow"]["minimum_count"] = 3
     p["features"]["glove"]["vectors"] = str(root / "data/weights/glove.txt")
     p["systems"]["hybrid_cnn"] |= {"channels": [4, 8], "epochs": 3}
