@@ -47,6 +47,15 @@ class Feature(ABC):
         """A name a dimension, with its unit, for features stored as named columns; None for vectors."""
         return None
 
+    @property
+    def _key(self) -> str:
+        """Where its entries stand in params.yaml."""
+        return f"features.{type(self).__module__.rpartition('.')[2]}"
+
+    def error(self, key: str, problem: str) -> UserError:
+        """An error about one key of this feature's entry."""
+        return UserError(f"{self._key}.{key}: {problem}")
+
     def fingerprint(self) -> dict[str, Any]:
         """What else decides the values: library versions, sha256 of weights, preprocessing, device, dtype."""
         return {}

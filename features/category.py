@@ -26,7 +26,7 @@ class Category(PostsFeature):
         self.levels = list(LEVELS) if levels is None else levels
         for level in self.levels:
             if level not in LEVELS:
-                raise UserError(f"features.category.levels: there is no level '{level}'; known: {', '.join(LEVELS)}")
+                raise self.error("levels", f"there is no level '{level}'; known: {', '.join(LEVELS)}")
         self.vocabulary: dict[str, list[str]] = {}
 
     def missing(self, available: Collection[str]) -> list[str]:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from features.network import NetworkFeature, Precision
-from pipeline.errors import UserError
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +70,7 @@ class ClipImage(NetworkFeature):
         steps = image_transform_v2(self.source.preprocessing(), is_train=False).transforms
         split = next(i for i, step in enumerate(steps) if "ToTensor" in type(step).__name__)
         if not isinstance(steps[-1], Normalize) or split != len(steps) - 2:
-            raise UserError(f"features.clip_image.encoder: {self.encoder} has a preprocessing this version lacks")
+            raise self.error("encoder", f"{self.encoder} has a preprocessing this version lacks")
         return Compose(steps[:split]), Normalize(steps[-1].mean, steps[-1].std, inplace=True)
 
     @property

@@ -29,16 +29,16 @@ class Context(PostsFeature):
         """`columns` of numbers, `elapsed_hours` among them; null for followers and elapsed hours."""
         self.wanted = ["followers", ELAPSED] if columns is None else columns
         if not self.wanted or len(set(self.wanted)) < len(self.wanted):
-            raise UserError(f"features.context.columns: {self.wanted} must name columns, each once")
+            raise self.error("columns", f"{self.wanted} must name columns, each once")
         for name in set(self.wanted).intersection(TIMES):
-            raise UserError(f"features.context.columns: '{name}' is a time; name {ELAPSED} for the hours between both")
+            raise self.error("columns", f"'{name}' is a time; name {ELAPSED} for the hours between both")
         self.columns = tuple(c for name in self.wanted for c in (TIMES if name == ELAPSED else (name,)))
         self.maxima: list[float | None] = []
 
     def reads(self, available: Mapping[str, str]) -> list[str]:
         for column in self.columns:
             if column not in TIMES and available.get(column, "double") not in ("double", "float", "int64", "bool"):
-                raise UserError(f"features.context.columns: '{column}' holds no numbers but {available[column]}")
+                raise self.error("columns", f"'{column}' holds no numbers but {available[column]}")
         return super().reads(available)
 
     @property

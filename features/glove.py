@@ -13,7 +13,6 @@ import pandas as pd
 from features import word_vectors
 from features.text import TextFeature, count
 from features.tokens import Words
-from pipeline.errors import UserError
 
 if TYPE_CHECKING:
     from gensim.models import KeyedVectors
@@ -48,7 +47,7 @@ class Glove(TextFeature):
         ASCII characters only; `placeholders`: links and mentions count as the words `<url>` and `<user>`.
         """
         if dimensions < 1:
-            raise UserError(f"features.glove.dimensions: {dimensions} is less than 1")
+            raise self.error("dimensions", f"{dimensions} is less than 1")
         super().__init__(columns=columns, english=english, placeholders=placeholders)
         self._path = None if vectors is None else Path(vectors)
         self._dimensions, self._seed = dimensions, seed

@@ -4,7 +4,6 @@ import cv2
 import numpy as np
 
 from features.base import ImageFeature
-from pipeline.errors import UserError
 
 HUES = 20
 COLOUR_LEVELS = 8
@@ -35,7 +34,7 @@ class ImageStats(ImageFeature):
     def __init__(self, *, max_side: int = 256):
         """`max_side`: pixels; larger pictures are measured at this size, so that all are at one scale."""
         if max_side < 1:
-            raise UserError(f"features.image_stats.max_side: {max_side} is less than 1")
+            raise self.error("max_side", f"{max_side} is less than 1")
         self.max_side = max_side
 
     @property

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from features.base import ImageFeature
-from pipeline.errors import UserError
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -27,14 +26,6 @@ class NetworkFeature(ImageFeature):
         self.batch_size = batch_size or self.batch.get(self._kind, 16)
         automatic = "bfloat16" if self._kind == "cuda" else "float32"
         self.precision = automatic if precision == "auto" else precision
-
-    @property
-    def _key(self) -> str:
-        return f"features.{type(self).__module__.rpartition('.')[2]}"
-
-    def error(self, key: str, problem: str) -> UserError:
-        """An error about one key of this feature's entry."""
-        return UserError(f"{self._key}.{key}: {problem}")
 
     @property
     def _kind(self) -> str:

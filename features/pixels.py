@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 
 from features.base import ImageFeature
-from pipeline.errors import UserError
 
 
 class Pixels(ImageFeature):
@@ -22,7 +21,7 @@ class Pixels(ImageFeature):
     def __init__(self, *, image_size: int = 64):
         """`image_size` in pixels of both sides."""
         if image_size < 1:
-            raise UserError(f"features.pixels.image_size: {image_size} is less than 1")
+            raise self.error("image_size", f"{image_size} is less than 1")
         self._size = image_size
 
     @property

@@ -47,10 +47,6 @@ class TextFeature(PostsFeature):
         if maximum_words is not None and maximum_words < 1:
             raise self.error("maximum_words", f"{maximum_words} is less than 1; null keeps all words")
 
-    def error(self, key: str, problem: str) -> UserError:
-        """An error about one key of this feature's entry."""
-        return UserError(f"features.{type(self).__name__.lower()}.{key}: {problem}")
-
     def missing(self, available: Collection[str]) -> list[str]:
         return [] if any(column in available for column in self.columns) else list(self.columns)
 

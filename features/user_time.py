@@ -45,7 +45,7 @@ class UserTime(PostsFeature):
         chosen = [c for c in (numbers if self.wanted is None else self.wanted) if c in available]
         for column in chosen:
             if column not in numbers:
-                raise UserError(f"features.user_time.columns: '{column}' holds no numbers; remove it")
+                raise self.error("columns", f"'{column}' holds no numbers; remove it")
         return [*chosen, *([TIME] if TIME in available else [])]
 
     @property

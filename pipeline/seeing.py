@@ -15,12 +15,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from features.words import PADDING
 from models import base as models
 from pipeline import packs, showcase, store, targets
 from pipeline.attention_charts import Cell, figure, png
 from pipeline.charts import short
 from pipeline.paths import Paths
-from pipeline.viewer import PADDING, Viewer, rows_of
+from pipeline.viewer import Viewer, rows_of
 
 COLUMNS = 4
 """Cells a row of the picture of several systems."""

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from features.words import PADDING, UNKNOWN
 from models.base import FeatureValues
 from pipeline import store, train
 from pipeline.attention_charts import Sight
@@ -17,8 +18,6 @@ from pipeline.examples import unpublished
 from pipeline.paths import Paths
 from pipeline.stream import RowGroups, StreamedArray
 
-PADDING, VOCABULARY_STARTS = 0, 2
-"""Numbers of `words` up to which there is no word, and the first of the vocabulary's; between are those too rare."""
 RARE = "[rare]"
 POSTS = 256
 """Looked at together: what their regions take in memory."""
@@ -34,7 +33,7 @@ class Viewer:
         self.roles = {role: features[0] for role, features in self.system.features.items()}
         self.users = "user_id" in self.system.columns
         vocabulary = description["features"].get(self.roles.get("words"), {}).get("state", {}).get("vocabulary", [])
-        self._words = dict(enumerate(vocabulary, start=VOCABULARY_STARTS))
+        self._words = dict(enumerate(vocabulary, start=UNKNOWN + 1))
 
     @cached_property
     def kinds(self) -> set[str]:

@@ -176,6 +176,17 @@ def write_params(root, **sections):
     return Paths(root)
 
 
+@pytest.fixture(scope="module")
+def one_thread():
+    """PyTorch's threads that wait for each other on shared cores make small networks slow."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture
 def make_posts():
     """`make_posts(n, users, seed)`: posts as posts.parquet has them, plus the planted `brightness`."""

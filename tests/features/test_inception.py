@@ -2,6 +2,7 @@
 
 import logging
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,24 +15,12 @@ from features.inception import Inception
 from features.torchvision_weights import draw
 from pipeline.errors import UserError
 from pipeline.notes import has_random_weights
+from tests.features.pictures import smooth
 
 SMALL = 75
 
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """PyTorch's threads that wait for each other on shared cores make small networks slow."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def picture(seed=0, height=60, width=80):
-    """A smooth picture with a little noise."""
-    rng = np.random.default_rng(seed)
-    x, y = np.meshgrid(np.linspace(0, rng.uniform(100, 200), width), np.linspace(0, rng.uniform(100, 200), height))
-    return (np.stack([x, y, x + y], axis=-1) / 2 + rng.uniform(0, 50, (height, width, 3))).astype(np.uint8)
+pytestmark = pytest.mark.usefixtures("one_thread")
+picture = partial(smooth, height=60, width=80)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +71,7 @@ def test_equals_torchvision_at_its_own_size(official, checkpoint):
 
 
 def test_equals_torchvision_in_batches(official, checkpoint):
-    images = [picture(seed, 50 + seed, 90) for seed in range(3)]
+    images = [picture(seed, height=50 + seed, width=90) for seed in range(3)]
     feature = Inception(pretrained=str(checkpoint), image_size=SMALL)
     transforms = Inception_V3_Weights.IMAGENET1K_V1.transforms(crop_size=SMALL, resize_size=86)
     expected = pooled(official, torch.stack([transforms(Image.fromarray(i)) for i in images]))

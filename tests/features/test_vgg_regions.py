@@ -1,6 +1,7 @@
 """VGG-16's regions and their mean against torchvision's own forward, with a checkpoint in the real key layout."""
 
 import logging
+from functools import partial
 
 import cv2
 import numpy as np
@@ -15,24 +16,12 @@ from features.torchvision_weights import draw
 from features.vgg import Vgg
 from features.vgg_regions import VggRegions
 from pipeline.errors import UserError
+from tests.features.pictures import smooth
 
 SIZE = 96
 
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """PyTorch's threads that wait for each other on shared cores make small networks slow."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def picture(seed=0, height=70, width=110):
-    """A smooth picture with a little noise."""
-    rng = np.random.default_rng(seed)
-    x, y = np.meshgrid(np.linspace(0, rng.uniform(100, 200), width), np.linspace(0, rng.uniform(100, 200), height))
-    return (np.stack([x, y, x + y], axis=-1) / 2 + rng.uniform(0, 50, (height, width, 3))).astype(np.uint8)
+pytestmark = pytest.mark.usefixtures("one_thread")
+picture = partial(smooth, height=70, width=110)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +68,7 @@ def embedded(feature, *pictures):
 
 
 def test_regions_row_by_row_equal_torchvision(official, checkpoint):
-    images = [picture(0), picture(1, 130, 50)]
+    images = [picture(0), picture(1, height=130, width=50)]
     feature = VggRegions(pretrained=str(checkpoint), image_size=SIZE)
     found = embedded(feature, *images)
     assert found.shape == (2, *feature.shape) == (2, 9, 512)

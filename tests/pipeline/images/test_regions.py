@@ -3,7 +3,6 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-import torch
 
 from features.vgg_regions import VggRegions
 from models.base import FeatureValues
@@ -15,6 +14,7 @@ from pipeline.images import read_images
 
 POSTS, SHARD = 24, 4
 COMPUTE = Compute(workers=1, device="cpu")
+pytestmark = pytest.mark.usefixtures("one_thread")
 ARGUMENTS = {"pretrained": None, "image_size": 32}
 KILLED = """
 import time
@@ -32,15 +32,6 @@ Extractor.make("vgg_regions", {arguments!r}, compute).write(
     cache_root=root / "cache", compute=compute,
 )
 """
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Threads of PyTorch that wait for each other on shared cores make so small a network slow."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture
