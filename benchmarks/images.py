@@ -10,9 +10,11 @@ from PIL import Image
 from benchmarks.measure import Measure, seconds, warm_cluster
 from benchmarks.pictures import draw_photos
 from features.clip_image import ClipImage
-from pipeline.compute import Compute, OnceAWorker, map_shards
-from pipeline.features import Extractor
-from pipeline.images import Packing, Shard, pack, read_shard, shards_of
+from features.parts.extraction import Extractor
+from pipeline.base.compute import Compute, OnceAWorker, map_shards
+from pipeline.images import pack
+from pipeline.storage.packs import Shard, read_shard, shards_of
+from pipeline.storage.pixels import Packing
 
 PHOTOS = 768
 EMBEDDED = 256

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from pipeline.compute import Compute, connect
+from pipeline.base.compute import Compute, connect
 
 ROUNDS = 3
 

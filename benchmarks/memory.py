@@ -35,9 +35,10 @@ def _peaks(folder: Path, n: int) -> list[float]:
 def _main(folder: Path, n: int) -> None:
     import pandas as pd
 
-    from pipeline.compute import Compute
-    from pipeline.features import Extractor
-    from pipeline.images import Packing, pack
+    from features.parts.extraction import Extractor
+    from pipeline.base.compute import Compute
+    from pipeline.images import pack
+    from pipeline.storage.pixels import Packing
 
     here, packed = Compute(workers=1), folder / f"packed-{n}"
     posts = pd.DataFrame({"post_id": [str(i) for i in range(n)], "image": [f"{i}.jpg" for i in range(n)]})

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from pipeline.compute import Compute, map_shards
+from pipeline.base.compute import Compute, map_shards
 
 SIZES = [(1024, 768), (1024, 683), (640, 480), (500, 375), (768, 1024), (1600, 1200), (480, 480), (1024, 576)]
 """Width and height, pixels; taken in turn."""

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measure import Measure, seconds
-from pipeline import store
-from pipeline.features import GROUP_ROWS
+from features.parts.extraction import GROUP_ROWS
+from pipeline.storage import store
 
 SHAPE = (200_000, 512)
 

@@ -13,8 +13,8 @@ import pandas as pd
 from sklearn import svm
 
 from benchmarks.measure import Measure, seconds
-from models.base import Examples, FeatureValues
 from models.svr import SVR
+from pipeline.storage.examples import Examples, FeatureValues
 
 ROWS, WIDTH = 5_000, 2_050
 SETTINGS = {"C": 1.0, "epsilon": 0.01}

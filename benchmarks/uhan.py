@@ -11,12 +11,12 @@ import numpy as np
 import torch
 
 from benchmarks.measure import Measure, seconds
-from models.batches import Batch, Tensors
-from models.training import fit_network, squared_error
+from features.parts.extraction import GROUP_BYTES
+from models.parts.batches import Batch, Tensors
+from models.parts.training import fit_network, squared_error
 from models.uhan import UHANNetwork
-from pipeline import store
-from pipeline.features import GROUP_BYTES
-from pipeline.stream import RowGroups, StreamedArray
+from pipeline.storage import store
+from pipeline.storage.stream import RowGroups, StreamedArray
 
 BATCH, REGIONS, NUMBERS, WORDS = 128, 196, 512, 50
 VOCABULARY, USERS = 70_170, 128

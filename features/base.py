@@ -16,7 +16,11 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from pipeline.errors import UserError
+from pipeline.base import params
+from pipeline.base.errors import UserError
+
+HORIZON = "collected_at"
+"""Known before a post is published only as the horizon somebody asks for; see `Feature.reads_horizon`."""
 
 
 class Feature(ABC):
@@ -114,6 +118,12 @@ def feature_class(name: str) -> type[Feature]:
     if not (Path(__file__).parent / f"{name}.py").exists() or not _classes(name):
         raise UserError(f"features.{name}: there is no feature of that name; known: {', '.join(discover())}")
     return _classes(name)[0]
+
+
+def make(name: str, entry: dict[str, Any] | None, **given: Any) -> Feature:
+    """An instance of features/<name>.py from its entry; `given` as `params.bind` takes it."""
+    cls = feature_class(name)
+    return cls(**params.bind(f"features.{name}", cls, entry, **{"device": "cpu", **given}))
 
 
 def _classes(name: str) -> list[type[Feature]]:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from features.base import PostsFeature
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
 
 LEVELS = ("category", "subcategory", "concept")
 

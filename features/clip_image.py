@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from features.network import NetworkFeature, Precision
+from features.parts.network import NetworkFeature, Precision
 
 log = logging.getLogger(__name__)
 
@@ -50,14 +50,14 @@ class ClipImage(NetworkFeature):
     @cached_property
     def source(self) -> Any:
         """Where the weights come from, found once."""
-        from features import encoder
+        from features.parts import encoder
 
         if self.pretrained is None:
             log.warning("clip_image: RANDOM weights (seed %d): these embeddings know nothing of pictures", self.seed)
         return encoder.find(self.encoder, self.pretrained, self.image_size)
 
     def build(self) -> Any:
-        from features import encoder
+        from features.parts import encoder
 
         return encoder.build(self.source, self.seed)
 

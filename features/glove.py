@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from features import word_vectors
-from features.text import TextFeature, count
-from features.tokens import Words
+from features.parts import word_vectors
+from features.parts.text import TextFeature, count
+from features.parts.tokens import Words
 
 if TYPE_CHECKING:
     from gensim.models import KeyedVectors

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from features.network import Precision
-from features.torchvision_image import TorchvisionFeature, scaled
+from features.parts.network import Precision
+from features.parts.torchvision_image import TorchvisionFeature, scaled
 
 SMALLEST = 75  # pixels that the network's strides need
 CROP, SHORTER = 299, 342

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.text import TextFeature, count
+from features.parts.text import TextFeature, count
 
 
 class Tfidf(TextFeature):

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from features.network import Precision
-from features.torchvision_image import TorchvisionFeature, scaled
+from features.parts.network import Precision
+from features.parts.torchvision_image import TorchvisionFeature, scaled
 
 STRIDE, CHANNELS = 32, 512
 

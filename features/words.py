@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import pandas as pd
 
-from features.text import TextFeature, count
-from features.tokens import Words as Tokens
+from features.parts.text import TextFeature, count
+from features.parts.tokens import Words as Tokens
 
 PADDING, UNKNOWN = 0, 1
 """Numbers that are no word of the vocabulary; its first has the next one."""

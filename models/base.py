@@ -12,96 +12,17 @@ import inspect
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from pipeline.errors import UserError
-
-if TYPE_CHECKING:
-    from pipeline.stream import StreamedArray
+from pipeline.base import params, targets
+from pipeline.base.errors import UserError
+from pipeline.storage.examples import Examples
 
 Roles = Mapping[str, Sequence[str]]
-BLOCK = 4096
-"""Rows read at a time where a table is made of a streamed feature."""
-
-
-@dataclass(frozen=True)
-class FeatureValues:
-    """One feature of n posts: `values` [n, *shape], NaN where a post has none; `names` of tabular columns.
-
-    Values too large for memory are a `pipeline.stream.StreamedArray`, which reads from disk the rows that are
-    asked for; networks take either.
-    """
-
-    values: "np.ndarray | StreamedArray"
-    names: list[str] | None = None
-
-    @property
-    def width(self) -> int:
-        """Numbers a post has, whatever their shape."""
-        return int(np.prod(self.values.shape[1:], dtype=np.int64))
-
-    def take(self, rows: np.ndarray) -> "FeatureValues":
-        """The same of the posts at positions `rows`; of a streamed feature nothing is read yet."""
-        return FeatureValues(self.values.take(np.arange(len(self.values))[rows], axis=0), self.names)
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Posts of one part, with one target.
-
-    `posts` has `post_id` and the columns the system declared; `features` those of its entry; `y` [n] is the
-    target after its transform, None for posts not yet published. `target` and `transform` name both.
-    """
-
-    posts: pd.DataFrame
-    features: Mapping[str, FeatureValues] = field(default_factory=dict)
-    y: np.ndarray | None = None
-    target: str = ""
-    transform: str = "identity"
-
-    def __len__(self) -> int:
-        return len(self.posts)
-
-    def take(self, rows: np.ndarray) -> "Examples":
-        """The same for the posts at positions `rows`."""
-        return replace(
-            self,
-            posts=self.posts.iloc[rows].reset_index(drop=True),
-            features={k: v.take(rows) for k, v in self.features.items()},
-            y=None if self.y is None else self.y[rows],
-        )
-
-    def matrix(self, features: Sequence[str]) -> np.ndarray:
-        """The named features side by side, float32 [n, d], NaN where a post has none.
-
-        Raises `UserError` for regions, pixels and the like that are too large for memory.
-        """
-        ends = np.cumsum([self.features[name].width for name in features], dtype=np.int64)
-        table = np.empty((len(self), ends[-1] if len(ends) else 0), dtype=np.float32)
-        for name, end in zip(features, ends, strict=True):
-            values, width = self.features[name].values, self.features[name].width
-            if values.ndim > 2 and not isinstance(values, np.ndarray):
-                shape = "x".join(map(str, values.shape[1:]))
-                raise UserError(f"features.{name}: {shape} numbers a post are too many for a system of tables")
-            for start in range(0, len(self), BLOCK):
-                rows = slice(start, start + BLOCK)
-                block = values[rows]
-                table[rows, end - width : end] = block.reshape(len(block), width)
-        return table
-
-    def names(self, features: Sequence[str]) -> list[str]:
-        """A name for each column of `matrix`: the feature's own, or `feature[i]`."""
-        names = []
-        for feature in features:
-            values = self.features[feature]
-            names += values.names or [f"{feature}[{i}]" for i in range(values.width)]
-        return names
 
 
 class System(ABC):
@@ -171,6 +92,14 @@ def missing_columns(system: System, target: str, transform: str, available: Coll
     return [column for column in needed if column not in available]
 
 
+def columns_read(system: System, target_transforms: dict[str, str]) -> list[str]:
+    """Columns of posts.parquet that training one system reads, beside `post_id`."""
+    columns = targets.columns_needed(target_transforms)
+    for target, transform in target_transforms.items():
+        columns += [c.format(target=target, transform=transform) for c in system.columns]
+    return list(dict.fromkeys(columns))
+
+
 def flat(features: Sequence[str] | Roles) -> list[str]:
     """All features of an entry once, whatever their roles, in order."""
     names = [n for role in features.values() for n in role] if isinstance(features, Mapping) else list(features)
@@ -188,6 +117,20 @@ def system_class(name: str) -> type[System]:
     if not (Path(__file__).parent / f"{name}.py").exists() or not _classes(name):
         raise UserError(f"systems: there is no model '{name}'; known: {', '.join(discover())}")
     return _classes(name)[0]
+
+
+def make(name: str, entry: dict[str, Any] | None, **given: Any) -> System:
+    """An instance of the system an entry of params.yaml describes."""
+    entry = dict(entry or {})
+    cls = system_class(entry.pop("model", name))
+    seeds = entry.pop("seeds", 1)
+    if not isinstance(seeds, int) or seeds < 1:
+        raise UserError(f"systems.{name}.seeds: {seeds!r} is no number of trainings, 1 or more")
+    given = {"seed": 0, "device": "cpu", "checkpoint": None, **given}
+    try:
+        return cls(**params.bind(f"systems.{name}", cls, entry, **given))
+    except UserError as error:
+        raise UserError(str(error) if str(error).startswith("systems.") else f"systems.{name}: {error}") from None
 
 
 def _classes(name: str) -> list[type[System]]:

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from models import boosting
-from models.base import Examples, System
-from pipeline.errors import UserError
+from models.base import System
+from models.parts import boosting
+from pipeline.base.errors import UserError
+from pipeline.storage.examples import Examples
 
 MISSING = b"(missing)"
 DEEPEST = 16

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from models.base import Examples, System
-from pipeline import store
+from models.base import System
+from pipeline.storage import store
+from pipeline.storage.examples import Examples
 
 COLUMN = "expected_{transform}_{target}"
 

@@ -5,8 +5,9 @@ from typing import Literal
 
 import numpy as np
 
-from models.base import Examples, System
-from pipeline import store
+from models.base import System
+from pipeline.storage import store
+from pipeline.storage.examples import Examples
 
 
 class Constant(System):

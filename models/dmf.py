@@ -16,9 +16,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from models.attention import Head, Items, RegionLayer, Regions, Words
-from models.base import Examples
-from models.words_regions import Sizes, WordsRegions
+from models.parts.attention import Head, Items, RegionLayer, Regions, Words
+from models.parts.words_regions import Sizes, WordsRegions
+from pipeline.storage.examples import Examples
 
 Pooling = Literal["last", "mean"]
 

@@ -16,8 +16,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from models.attention import Attention, Guide, Head, RegionLayer, Regions, Softmax, Users, Words
-from models.words_regions import Sizes, WordsRegions
+from models.parts.attention import Attention, Guide, Head, RegionLayer, Regions, Softmax, Users, Words
+from models.parts.words_regions import Sizes, WordsRegions
 
 
 class Attended(NamedTuple):

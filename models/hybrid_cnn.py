@@ -13,10 +13,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from models import ranges
-from models.base import Composed, Examples
-from models.regressor import Regressor
-from pipeline.errors import UserError
+from models.base import Composed
+from models.parts import ranges
+from models.parts.regressor import Regressor
+from pipeline.base.errors import UserError
+from pipeline.storage.examples import Examples
 
 
 class HybridNetwork(nn.Module):

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from models import boosting
-from models.base import Examples, System
+from models.base import System
+from models.parts import boosting
+from pipeline.storage.examples import Examples
 
 MOST_LEAVES = 1024
 

@@ -18,11 +18,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from models import boosting, kernel
-from models.base import Examples, System
-from models.projection import Projection
-from pipeline import store
-from pipeline.errors import UserError
+from models.base import System
+from models.parts import boosting, kernel
+from models.parts.projection import Projection
+from pipeline.base.errors import UserError
+from pipeline.storage import store
+from pipeline.storage.examples import Examples
 
 log = logging.getLogger(__name__)
 

@@ -19,9 +19,20 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from models.attention import Attention, Guide, Head, Items, RegionLayer, Regions, Softmax, Users, Words, masked_softmax
-from models.words_regions import Sizes, WordsRegions
-from pipeline.errors import UserError
+from models.parts.attention import (
+    Attention,
+    Guide,
+    Head,
+    Items,
+    RegionLayer,
+    Regions,
+    Softmax,
+    Users,
+    Words,
+    masked_softmax,
+)
+from models.parts.words_regions import Sizes, WordsRegions
+from pipeline.base.errors import UserError
 
 
 class Attended(NamedTuple):

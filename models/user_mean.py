@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from models.base import Examples, System
-from pipeline import store
+from models.base import System
+from pipeline.storage import store
+from pipeline.storage.examples import Examples
 
 
 class UserMean(System):

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from models import boosting, ranges
-from models.base import Examples, FeatureValues, System
-from models.projection import Projection
+from models.base import System
+from models.parts import boosting, ranges
+from models.parts.projection import Projection
 from models.xgboost import XGBoost
+from pipeline.storage.examples import Examples, FeatureValues
 
 
 class XGBClipPCA(System):

@@ -19,10 +19,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from models import ranges
 from models.base import Composed
-from models.stacking import How, Stacked
-from pipeline.errors import UserError
+from models.parts import ranges
+from models.parts.stacking import How, Stacked
+from pipeline.base.errors import UserError
 
 
 class Conv1dMLP(nn.Module):

@@ -5,7 +5,8 @@ is concatenated with the picture's CLIP vector and its high-level features; dens
 ReLU; dense 64, likewise; one output; dropout of half the neurons in the first two layers; Adam with learning
 rate 0.0005, 30 epochs, batches of 32.
 Ours: dropout after ReLU; base prediction and picture standardised, gaps as the training mean
-(`models.stacking`), as is the target (`models.regressor`); predictions of training rows out of fold (`stack`).
+(`models.parts.stacking`), as is the target (`models.parts.regressor`); predictions of training rows
+out of fold (`stack`).
 
 Shapes: b posts, d numbers a picture, a widths of hidden layers.
 """
@@ -18,9 +19,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from models import ranges
 from models.base import Composed
-from models.stacking import How, Stacked
+from models.parts import ranges
+from models.parts.stacking import How, Stacked
 
 
 class MLP(nn.Module):

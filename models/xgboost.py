@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from models import boosting
-from models.base import Examples, System
+from models.base import System
+from models.parts import boosting
+from pipeline.storage.examples import Examples
 
 
 class XGBoost(System):

@@ -10,11 +10,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline import curves, leaderboard, metrics, notes, params, plots, store, tables, uncertainty
-from pipeline.comparison import Comparison, against, compare
-from pipeline.errors import run_stage
-from pipeline.paths import Paths
-from pipeline.uncertainty import Scoring
+from pipeline.base import params
+from pipeline.base.errors import run_stage
+from pipeline.base.paths import Paths
+from pipeline.metrics import regression as metrics
+from pipeline.metrics import uncertainty
+from pipeline.metrics.uncertainty import Scoring
+from pipeline.report import curves, leaderboard, notes, plots, tables
+from pipeline.report.comparison import Comparison, against, compare
+from pipeline.storage import store
 
 Row = dict[str, Any]
 

@@ -5,35 +5,22 @@ learned is learned from training rows. Images are embedded once each, and only t
 are then streamed into the file in the order of posts.parquet, never all in memory.
 """
 
-import inspect
-import json
 import logging
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from features.base import Feature, ImageFeature, PostsFeature, feature_class
-from pipeline import cache, params, store
-from pipeline.compute import Compute
-from pipeline.embedding import embed_missing, fit_dtype
-from pipeline.errors import UserError, run_stage
-from pipeline.paths import Paths
-from pipeline.plan import make_feature
+from features.base import PostsFeature
+from features.parts.extraction import Extractor
+from pipeline.base import params
+from pipeline.base.compute import Compute
+from pipeline.base.errors import UserError, run_stage
+from pipeline.base.paths import Paths
+from pipeline.storage import store
 
 log = logging.getLogger(__name__)
-
-GROUP_BYTES = 32 * 2**20
-"""Values a row group of a feature file holds at most; the memory of whoever streams it."""
-GROUP_ROWS = 32_768
-MAY_DIFFER = frozenset({"device", "precision", "libraries"})
-"""Parts of a fingerprint that move values by rounding only: cached apart, but no other feature."""
-
-Chunk = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def main(paths: Paths = Paths()) -> None:
@@ -60,104 +47,6 @@ def run(paths: Paths, p: dict[str, Any], name: str) -> None:
     if of_posts:
         extractor.feature.fit(posts[_training(paths, posts)].reset_index(drop=True))
     extractor.write(paths.feature(name), posts, images=paths.images, cache_root=paths.cache, compute=compute)
-
-
-@dataclass(frozen=True)
-class Extractor:
-    """One entry of `features` and the object made from it."""
-
-    name: str
-    arguments: dict[str, Any]
-    feature: Feature
-
-    @classmethod
-    def make(cls, name: str, arguments: dict[str, Any], compute: Compute) -> "Extractor":
-        """The feature an entry describes, on the device of `compute` if it runs on one."""
-        on_device = "device" in inspect.signature(feature_class(name)).parameters
-        given = {"device": compute.pick_device()} if on_device else {}
-        return cls(name, arguments, make_feature(name, arguments, **given))
-
-    @classmethod
-    def restore(cls, name: str, metadata: dict[str, Any], compute: Compute, *, images: Path) -> "Extractor":
-        """What made a feature file, for other posts; `images` is the folder of their packed images.
-
-        `metadata` is the file's. Raises `UserError` where weights, code or packing have changed since.
-        """
-        self = cls.make(name, metadata["arguments"], compute)
-        if isinstance(self.feature, PostsFeature):
-            self.feature.restore(metadata["state"])
-        then, now = metadata["fingerprint"], json.loads(json.dumps(self.fingerprint(images)))
-        changed = sorted(k for k in {*now, *then} - MAY_DIFFER if now.get(k) != then.get(k))
-        if changed:
-            raise UserError(f"features.{name}: {', '.join(changed)} changed since training; run dvc repro first")
-        return self
-
-    def fingerprint(self, images: Path) -> dict[str, Any]:
-        """Everything that decides the values of an image: arguments, weights, code, packed pixels."""
-        signature = inspect.signature(type(self.feature)).bind(**self.arguments)
-        signature.apply_defaults()
-        arguments = {k: v for k, v in signature.arguments.items() if k != "device"}
-        code = cache.source_hash(Path(inspect.getfile(type(self.feature))))
-        made = {**self.feature.fingerprint(), "arguments": arguments, "code": code}
-        if isinstance(self.feature, ImageFeature):
-            made["packing"] = store.read_json(images / "audit.json")["packing"]
-        return made
-
-    def write(self, path: Path, posts: pd.DataFrame, *, images: Path, cache_root: Path, compute: Compute) -> None:
-        """Write the feature of all posts, in their order, to `path`; arguments as `extract` takes them."""
-        metadata = {
-            "feature": self.name,
-            "arguments": self.arguments,
-            "state": self.feature.state() if isinstance(self.feature, PostsFeature) else {},
-            "fingerprint": self.fingerprint(images),
-        }
-        for stray in path.parent.glob(f".{path.name}.*.tmp"):
-            stray.unlink()  # what a kill left
-        made = self.feature
-        header = {"shape": made.shape, "dtype": made.dtype, "names": made.names, "metadata": metadata}
-        with store.FeatureWriter(path, **header) as writer:
-            for chunk in self.extract(posts, images=images, cache_root=cache_root, compute=compute):
-                writer.append(*chunk)
-
-    def extract(self, posts: pd.DataFrame, *, images: Path, cache_root: Path, compute: Compute) -> Iterator[Chunk]:
-        """Yield (post_id [m], values [m, *shape], valid [m]) of consecutive posts, a row group's worth at a time.
-
-        `posts` has `post_id` and the columns the feature reads; `images` is the folder of their packed
-        images; what is embedded stays in a folder of `cache_root`.
-        """
-        groups = list(_groups(self.feature, len(posts)))
-        if isinstance(self.feature, ImageFeature):
-            chunks = self._of_images(posts, groups, images, cache_root, compute)
-        else:
-            chunks = (self._of_rows(posts.iloc[rows].reset_index(drop=True)) for rows in groups)
-        ids = posts["post_id"].to_numpy()
-        for rows, (values, there) in zip(groups, chunks, strict=True):
-            stored = fit_dtype(values, self.feature.dtype, self.name)
-            yield ids[rows], stored, there & ~np.isnan(stored).reshape(len(stored), -1).all(axis=1)
-
-    def _of_rows(self, posts: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-        values = self.feature.extract(posts)
-        return values, np.ones(len(values), dtype=bool)
-
-    def _of_images(
-        self, posts: pd.DataFrame, groups: list[slice], images: Path, cache_root: Path, compute: Compute
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        where = images / "index.parquet"
-        index = store.read_frame(where, ["post_id", "image_id"])
-        rows = store.join_positions(index["post_id"].to_numpy(), posts["post_id"].to_numpy(), str(where))
-        image_id = index["image_id"].to_numpy(dtype=object)[rows]
-        folder = cache.folder_of(cache_root, self.name, self.fingerprint(images))
-        distinct = pd.unique(image_id[~pd.isna(image_id)])
-        stored = embed_missing(self.feature, self.name, distinct, images=images, values=folder, compute=compute)
-        for group in groups:
-            yield stored.take(image_id[group]), ~pd.isna(image_id[group])
-
-
-def _groups(feature: Feature, n: int) -> Iterator[slice]:
-    width = int(np.prod(feature.shape, dtype=np.int64)) * np.dtype(feature.dtype).itemsize
-    rows = max(1, min(GROUP_ROWS, GROUP_BYTES // max(1, width)))
-    for start in range(0, n, rows):
-        yield slice(start, min(n, start + rows))
 
 
 def _training(paths: Paths, posts: pd.DataFrame) -> np.ndarray:

@@ -15,15 +15,14 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from pipeline import packs, params, pixels, store
-from pipeline.compute import Compute, map_shards
-from pipeline.dataset import bind_dataset
-from pipeline.errors import UserError, run_stage
-from pipeline.packs import Batch, Original, Outcome, Shard, read_images, read_shard, shards_of
-from pipeline.paths import Paths
-from pipeline.pixels import Packing
-
-__all__ = ["Packing", "Shard", "main", "pack", "read_images", "read_shard", "shards_of"]
+from pipeline.base import params
+from pipeline.base.compute import Compute, map_shards
+from pipeline.base.errors import UserError, run_stage
+from pipeline.base.paths import Paths
+from pipeline.readers.dataset import bind_dataset
+from pipeline.storage import packs, pixels, store
+from pipeline.storage.packs import Batch, Original, Outcome
+from pipeline.storage.pixels import Packing
 
 log = logging.getLogger(__name__)
 

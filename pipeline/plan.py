@@ -10,21 +10,22 @@ from typing import Any
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from features.base import Feature, feature_class
+from features import base as features
+from features.base import HORIZON
 from models import base as models
-from pipeline import images, params, split, store, targets, uncertainty
-from pipeline.code import ROOT, hash_file, imported
-from pipeline.compute import Compute
-from pipeline.dataset import bind_dataset
-from pipeline.errors import UserError, run_stage
-from pipeline.paths import Paths
+from pipeline import split
+from pipeline.base import params, targets
+from pipeline.base.code import ROOT, hash_file, imported
+from pipeline.base.compute import Compute
+from pipeline.base.errors import UserError, run_stage
+from pipeline.base.paths import Paths
+from pipeline.metrics import uncertainty
 from pipeline.readers.base import CANONICAL
+from pipeline.readers.dataset import bind_dataset
+from pipeline.storage import store
+from pipeline.storage.pixels import Packing
 
 log = logging.getLogger(__name__)
-
-PIPELINE_KEYS = ("model", "seeds")
-HORIZON = "collected_at"
-"""Known before a post is published only as the horizon somebody asks for; see `Feature.reads_horizon`."""
 
 
 def main(paths: Paths = Paths()) -> None:
@@ -41,10 +42,10 @@ def main(paths: Paths = Paths()) -> None:
         name: plan_system(name, entry, p["dataset"]["targets"], reasons, available)
         for name, entry in (p["systems"] or {}).items()
     }
-    wanted = {f for name in plans for f in models.flat(make_system(name, p["systems"][name]).features)}
+    wanted = {f for name in plans for f in models.flat(models.make(name, p["systems"][name]).features)}
     for name, reason in reasons.items():
         if reason and name in wanted and not drop:
-            users = [s for s in plans if name in models.flat(make_system(s, p["systems"][s]).features)]
+            users = [s for s in plans if name in models.flat(models.make(s, p["systems"][s]).features)]
             raise UserError(f"features.{name} (used by {', '.join(users)}): {reason}; {_REMEDY}")
         code = {m: hash_file(ROOT / m) for m in imported(f"features/{name}.py", ["features"])}
         content = {"run": reason is None, "why": reason, "columns": columns[name], "code": code}
@@ -70,7 +71,7 @@ def check_sections(p: dict[str, Any]) -> None:
         raise UserError(f"seed: {p['seed']} is less than 0")
     bind_dataset(p["dataset"])
     params.bind("split", split.assign, p["split"], posts=None, seed=p["seed"])
-    params.bind("images", images.Packing, p["images"])
+    params.bind("images", Packing, p["images"])
     params.bind("compute", Compute, p["compute"])
     uncertainty.Scoring(**params.bind("evaluate", uncertainty.Scoring, p["evaluate"]))
     for section in ("features", "systems"):
@@ -82,31 +83,11 @@ def _top(*, seed: int) -> None:
     """The keys of params.yaml that are no section."""
 
 
-def make_feature(name: str, entry: dict[str, Any] | None, **given: Any) -> Feature:
-    """An instance of features/<name>.py from its entry; `given` as `params.bind` takes it."""
-    cls = feature_class(name)
-    return cls(**params.bind(f"features.{name}", cls, entry, **{"device": "cpu", **given}))
-
-
-def make_system(name: str, entry: dict[str, Any] | None, **given: Any) -> models.System:
-    """An instance of the system an entry of params.yaml describes."""
-    entry = dict(entry or {})
-    cls = models.system_class(entry.pop("model", name))
-    seeds = entry.pop("seeds", 1)
-    if not isinstance(seeds, int) or seeds < 1:
-        raise UserError(f"systems.{name}.seeds: {seeds!r} is no number of trainings, 1 or more")
-    given = {"seed": 0, "device": "cpu", "checkpoint": None, **given}
-    try:
-        return cls(**params.bind(f"systems.{name}", cls, entry, **given))
-    except UserError as error:
-        raise UserError(str(error) if str(error).startswith("systems.") else f"systems.{name}: {error}") from None
-
-
 def plan_features(entries: dict[str, Any], known: dict[str, str]) -> tuple[dict[str, str | None], dict[str, list[str]]]:
     """Why each feature cannot be had, None where it can, and the columns it is to be given."""
     reasons, columns = {}, {}
     for name, entry in entries.items():
-        feature = make_feature(name, entry)
+        feature = features.make(name, entry)
         its = known if feature.reads_horizon else {k: v for k, v in known.items() if k != HORIZON}
         lacking = feature.missing(its)
         columns[name] = feature.reads(its)
@@ -124,7 +105,7 @@ def plan_system(
     available: Collection[str],
 ) -> dict[str, Any]:
     """Whether one system can run, with which of its features, and why not with the others."""
-    system = make_system(name, entry)
+    system = models.make(name, entry)
     roles = system.features if isinstance(system.features, dict) else {"": list(system.features)}
     for feature in models.flat(system.features):
         if feature not in reasons:

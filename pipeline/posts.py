@@ -15,13 +15,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipeline import params, store, targets
-from pipeline.audit import Audit
-from pipeline.clean import KINDS
-from pipeline.dataset import bind_dataset
-from pipeline.errors import UserError, run_stage
-from pipeline.paths import Paths
+from pipeline.base import params, targets
+from pipeline.base.errors import UserError, run_stage
+from pipeline.base.paths import Paths
 from pipeline.readers.base import CANONICAL, FOLLOWS, INTERACTIONS, Raw, reader_class
+from pipeline.readers.dataset import bind_dataset
+from pipeline.readers.parts.audit import Audit
+from pipeline.readers.parts.clean import KINDS
+from pipeline.storage import store
 
 log = logging.getLogger(__name__)
 

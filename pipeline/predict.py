@@ -16,15 +16,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.base import Feature
-from models.base import FeatureValues
-from pipeline import images, params, posts, store, targets, train
-from pipeline.compute import Compute
-from pipeline.errors import UserError, run_stage
-from pipeline.examples import unpublished
-from pipeline.features import Extractor
-from pipeline.paths import Paths
-from pipeline.plan import HORIZON, make_system
+from features.base import HORIZON, Feature
+from features.parts.extraction import Extractor
+from models import base as models
+from models import trained
+from pipeline import images, posts
+from pipeline.base import params, targets
+from pipeline.base.compute import Compute
+from pipeline.base.errors import UserError, run_stage
+from pipeline.base.paths import Paths
+from pipeline.storage import store
+from pipeline.storage.examples import FeatureValues, unpublished
+from pipeline.storage.pixels import Packing
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +111,7 @@ def _look_after(frame: pd.DataFrame, days: float) -> None:
 
 def _name_nobody(frame: pd.DataFrame, system: str, description: dict[str, Any], drafts: Path) -> None:
     """Let drafts that do not say whose they are be those of users unseen in training, which all systems predict."""
-    if "user_id" not in frame and "user_id" in make_system(system, description["entry"]).columns:
+    if "user_id" not in frame and "user_id" in models.make(system, description["entry"]).columns:
         log.warning("%s: no column 'user_id': all drafts are taken as those of new users", drafts)
         frame["user_id"] = pd.Series(None, index=frame.index, dtype="str")
 
@@ -136,7 +139,7 @@ def _features(
     compute = Compute(**p["compute"])
     with tempfile.TemporaryDirectory() as folder:
         packed = Path(folder)
-        index = images.pack(frame, image_root, packed, images.Packing(**p["images"]), compute)
+        index = images.pack(frame, image_root, packed, Packing(**p["images"]), compute)
         values, looks = {}, False
         for name, made in metadata.items():
             extractor = Extractor.restore(name, made, compute, images=packed)
@@ -165,7 +168,7 @@ def _mean_over_seeds(
 ) -> np.ndarray:
     predictions = []
     for seed in description["seeds"]:
-        system, _ = train.load(paths, name, target, seed)
+        system, _ = trained.load(paths, name, target, seed)
         transform = description["targets"][target]["transform"]["name"]
         needed = [c.format(target=target, transform=transform) for c in system.columns]
         for column in needed:

@@ -18,9 +18,10 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from pipeline import params, store
-from pipeline.errors import UserError, run_stage
-from pipeline.paths import Paths
+from pipeline.base import params
+from pipeline.base.errors import UserError, run_stage
+from pipeline.base.paths import Paths
+from pipeline.storage import store
 
 log = logging.getLogger(__name__)
 

@@ -17,14 +17,13 @@ import numpy as np
 import pandas as pd
 
 from models import base as models
-from pipeline import params, store
-from pipeline.code import ROOT, hash_file
-from pipeline.compute import Compute
-from pipeline.errors import UserError, run_stage
-from pipeline.examples import Dataset
-from pipeline.inputs import code_of, columns_read
-from pipeline.paths import Paths
-from pipeline.plan import make_system
+from pipeline.base import params
+from pipeline.base.code import ROOT, code_of, hash_file
+from pipeline.base.compute import Compute
+from pipeline.base.errors import UserError, run_stage
+from pipeline.base.paths import Paths
+from pipeline.storage import store
+from pipeline.storage.examples import Dataset, Examples
 
 log = logging.getLogger(__name__)
 
@@ -76,9 +75,9 @@ def _train_all(paths: Paths, p: dict[str, Any], name: str, plan: dict[str, Any])
     entry = dict(p["systems"][name] or {})
     if models.flat(plan["features"]):
         entry["features"] = plan["features"]
-    probe = make_system(name, entry)
+    probe = models.make(name, entry)
     used = models.flat(plan["features"])
-    data = Dataset(paths, features=used, columns=columns_read(probe, p["dataset"]["targets"]))
+    data = Dataset(paths, features=used, columns=models.columns_read(probe, p["dataset"]["targets"]))
     device = Compute(**(p["compute"] or {})).pick_device()
     seeds = [p["seed"] + i for i in range(entry.get("seeds", 1))]
     states = _states(paths, name) / _code(entry.get("model", name))
@@ -90,7 +89,7 @@ def _train_all(paths: Paths, p: dict[str, Any], name: str, plan: dict[str, Any])
         for seed in seeds:
             log.info("%s: %s, seed %d, %d training posts", name, target, seed, len(parts["train"]))
             place = Path(target) / f"seed-{seed}"
-            system = make_system(name, entry, seed=seed, device=device, checkpoint=states / place)
+            system = models.make(name, entry, seed=seed, device=device, checkpoint=states / place)
             system.fit(parts["train"], parts["validation"])
             where = paths.model(name) / place
             where.mkdir(parents=True)
@@ -103,7 +102,7 @@ def _train_all(paths: Paths, p: dict[str, Any], name: str, plan: dict[str, Any])
     return frames, {"entry": entry, "seeds": seeds, "features": metadata, "targets": learned}
 
 
-def _predict(system: models.System, posts: models.Examples, part: str, seed: int) -> pd.DataFrame:
+def _predict(system: models.System, posts: Examples, part: str, seed: int) -> pd.DataFrame:
     prediction = system.predict(posts)
     if not np.isfinite(prediction).all():
         raise UserError(f"{type(system).__name__} predicts no number for post {_first_odd(posts, prediction)!r}")
@@ -111,18 +110,8 @@ def _predict(system: models.System, posts: models.Examples, part: str, seed: int
     return pd.DataFrame(dict(zip(COLUMNS, columns, strict=True)))
 
 
-def _first_odd(posts: models.Examples, prediction: np.ndarray) -> str:
+def _first_odd(posts: Examples, prediction: np.ndarray) -> str:
     return posts.posts["post_id"].iloc[int(np.flatnonzero(~np.isfinite(prediction))[0])]
-
-
-def load(paths: Paths, name: str, target: str, seed: int) -> tuple[models.System, dict[str, Any]]:
-    """A trained system and what `system.json` says of it. Raises `UserError` where it was not trained."""
-    description = store.read_json(paths.model(name) / "system.json")
-    if not description["run"]:
-        raise UserError(f"systems.{name} was left out in training: {description['why']}")
-    system = make_system(name, description["entry"], seed=seed)
-    system.load(Path(paths.model(name) / target / f"seed-{seed}"))
-    return system, description
 
 
 if __name__ == "__main__":

@@ -9,7 +9,9 @@ from hypothesis import settings
 from PIL import Image, ImageDraw
 from ruamel.yaml import YAML
 
-from pipeline.paths import Paths
+from pipeline.base.paths import Paths
+
+pytest_plugins = ["tests.folders"]
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")

@@ -1,6 +1,7 @@
 """The stages, one after another in this process, as `dvc repro` runs them."""
 
-from pipeline import evaluate, features, images, inputs, params, plan, posts, split, train
+from pipeline import evaluate, features, images, inputs, plan, posts, split, train
+from pipeline.base import params
 
 
 def run_stages(paths, *, results=True):

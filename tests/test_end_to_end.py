@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline import params, store
+from pipeline.base import params
+from pipeline.base.paths import Paths
 from pipeline.inputs import hash_file
-from pipeline.paths import Paths
+from pipeline.storage import store
 from tests.conftest import build_posts, draw_picture, write_params, write_posts_folder, write_smpd_folder
 from tests.stages import run_stages
 

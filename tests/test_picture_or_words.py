@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline import params, store
-from pipeline.paths import Paths
+from pipeline.base import params
+from pipeline.base.paths import Paths
+from pipeline.storage import store
 from tests.conftest import draw_picture
 from tests.pipeline.readers import test_twitter as v1
 from tests.pipeline.readers import test_twitter_v2 as v2

@@ -12,11 +12,13 @@ from ruamel.yaml import YAML
 from features import base as features
 from features.base import PostsFeature
 from models import base as models
-from models.base import Examples, System
-from pipeline import metrics, params
-from pipeline.dataset import bind_dataset
-from pipeline.errors import UserError
+from models.base import System
+from pipeline.base import params
+from pipeline.base.errors import UserError
+from pipeline.metrics import regression as metrics
 from pipeline.readers.base import Reader, reader_class
+from pipeline.readers.dataset import bind_dataset
+from pipeline.storage.examples import Examples
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -89,7 +91,9 @@ def test_the_reader_reads(make_posts, to_table, tmp_path):
 
 def test_the_metric_scores_many_resamples():
     [(name, metric)] = [
-        (n, f) for n, f in vars(shown("pipeline/metrics.py", np=np)).items() if isinstance(f, types.FunctionType)
+        (n, f)
+        for n, f in vars(shown("pipeline/metrics/regression.py", np=np)).items()
+        if isinstance(f, types.FunctionType)
     ]
     assert name not in metrics.discover()
     np.testing.assert_array_equal(metric(np.zeros((2, 3)), np.array([[1, -2, 0], [3, 0, 0]])), [2, 3])

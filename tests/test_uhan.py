@@ -9,8 +9,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from models.base import system_class
-from pipeline import params, store
-from pipeline.paths import Paths
+from pipeline.base import params
+from pipeline.base.paths import Paths
+from pipeline.storage import store
 from tests.conftest import draw_picture
 from tests.pipeline.readers import test_flickr as flickr
 from tests.stages import run_stages

@@ -1,8 +1,8 @@
 """What a reader is. A new raw format is a file in this folder with one subclass; the file's name is its name.
 
 The keyword-only arguments of the class are the keys `dataset` may have for it, beside those every dataset
-has (`pipeline/dataset.py`). A reader finds rows and gives columns their canonical names; it judges no value:
-cleaning is the same for all and lives in `pipeline/clean.py`.
+has (`pipeline/readers/dataset.py`). A reader finds rows and gives columns their canonical names; it judges no value:
+cleaning is the same for all and lives in `pipeline/readers/parts/clean.py`.
 """
 
 import inspect
@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.audit import Audit, Source
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
+from pipeline.readers.parts.audit import Audit, Source
 
 CANONICAL = {
     "post_id": "string",

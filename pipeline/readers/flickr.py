@@ -24,11 +24,11 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from pipeline.audit import Audit
-from pipeline.errors import UserError
-from pipeline.readers import lines
+from pipeline.base.errors import UserError
 from pipeline.readers.base import Raw, Reader, text_of
-from pipeline.readers.flickr_lines import AFTER, BEFORE, NUMBERS, URLS, key_of, read_lines, read_zones
+from pipeline.readers.parts import lines
+from pipeline.readers.parts.audit import Audit
+from pipeline.readers.parts.flickr_lines import AFTER, BEFORE, NUMBERS, URLS, key_of, read_lines, read_zones
 
 POSTS = "data.json"
 _WORD = {"separate": r"[A-Za-z]+", "released": r"\b\w\w+\b"}

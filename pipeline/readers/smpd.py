@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.audit import Audit
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
 from pipeline.readers.base import Raw, Reader
-from pipeline.readers.files import in_columns, read_json, read_text
+from pipeline.readers.parts.audit import Audit
+from pipeline.readers.parts.files import in_columns, read_json, read_text
 
 TABLES = {
     "category.json": {"Category": "category", "Subcategory": "subcategory", "Concept": "concept"},

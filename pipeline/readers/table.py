@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.audit import Audit
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
 from pipeline.readers.base import CANONICAL, FOLLOWS, INTERACTIONS, Raw, Reader, empty
-from pipeline.readers.files import ENDINGS, Records, read_records
+from pipeline.readers.parts.audit import Audit
+from pipeline.readers.parts.files import ENDINGS, Records, read_records
 
 
 class Table(Reader):

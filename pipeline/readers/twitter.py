@@ -20,15 +20,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.audit import Audit
-from pipeline.clean import KINDS
-from pipeline.errors import UserError
-from pipeline.readers import lines
+from pipeline.base.errors import UserError
+from pipeline.base.targets import SECONDS_PER_DAY
 from pipeline.readers.base import INTERACTIONS, Raw, Reader
-from pipeline.readers.sightings import Post, Sightings
-from pipeline.readers.tweet import COUNTS
-from pipeline.readers.tweets import parse
-from pipeline.targets import SECONDS_PER_DAY
+from pipeline.readers.parts import lines
+from pipeline.readers.parts.audit import Audit
+from pipeline.readers.parts.clean import KINDS
+from pipeline.readers.parts.sightings import Post, Sightings
+from pipeline.readers.parts.tweet import COUNTS
+from pipeline.readers.parts.tweets import parse
 
 _COLUMNS = ("post_id", "user_id", "posted_at", "text", "tags", "followers", "following")
 

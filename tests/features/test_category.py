@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from features.category import Category
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
 
 
 def fitted(posts, **arguments):

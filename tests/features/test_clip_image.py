@@ -8,9 +8,9 @@ import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 
-from features import encoder
 from features.clip_image import ClipImage
-from pipeline.errors import UserError
+from features.parts import encoder
+from pipeline.base.errors import UserError
 
 SIZES = [(50, 70), (70, 50), (32, 32), (5, 200), (1, 1)]
 

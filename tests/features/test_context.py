@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from features.context import Context
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
 
 POSTED = pd.Timestamp("2024-01-01T12:00Z")
 TRAIN = pd.DataFrame(

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features import word_vectors
 from features.glove import Glove
-from pipeline.errors import UserError
+from features.parts import word_vectors
+from pipeline.base.errors import UserError
 
 POSTS = pd.DataFrame(
     {"text": ["The sea, the SEA!", "a town", "nothing known", None], "tags": ["fish", None, None, None]}

@@ -12,9 +12,9 @@ from torch import nn
 from torchvision.models import Inception_V3_Weights, inception_v3
 
 from features.inception import Inception
-from features.torchvision_weights import draw
-from pipeline.errors import UserError
-from pipeline.notes import has_random_weights
+from features.parts.torchvision_weights import draw
+from pipeline.base.errors import UserError
+from pipeline.report.notes import has_random_weights
 from tests.features.pictures import smooth
 
 SMALL = 75

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 
 from features.pixels import Pixels
-from pipeline import features, images, params, plan, posts, split, store
-from pipeline.errors import UserError
+from pipeline import features, images, plan, posts, split
+from pipeline.base import params
+from pipeline.base.errors import UserError
+from pipeline.storage import store
 
 
 def test_scales_to_one_square_of_bytes():

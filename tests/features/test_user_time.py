@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from features.user_time import UserTime
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
 
 COLUMNS = {"post_id": "string", "followers": "double", "is_pro": "double", "posted_at": "timestamp[us, tz=UTC]"}
 KINDS = {**COLUMNS, "title": "string", "category": "string"}

@@ -12,10 +12,10 @@ from torch import nn
 from torchvision.models import VGG16_Weights, vgg16
 from torchvision.transforms.functional import normalize, pil_to_tensor
 
-from features.torchvision_weights import draw
+from features.parts.torchvision_weights import draw
 from features.vgg import Vgg
 from features.vgg_regions import VggRegions
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
 from tests.features.pictures import smooth
 
 SIZE = 96

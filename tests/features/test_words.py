@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from features.words import PADDING, UNKNOWN, Words
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
 
 TRAIN = pd.DataFrame(
     {

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from models.base import Examples, FeatureValues
+from pipeline.storage.examples import Examples, FeatureValues
 
 FEATURES = {"regions": ["regions"], "words": ["words"]}
 LSTM = {

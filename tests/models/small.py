@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from models.base import Examples, FeatureValues, System, system_class
+from models.base import System, system_class
+from pipeline.storage.examples import Examples, FeatureValues
 
 TREES = {"n_estimators": 40, "max_depth": 2, "learning_rate": 0.15, "threads": 1}
 STACK = {"features": {"base": ["tabular"], "head": ["clip", "stats"]}, "base": TREES, "folds": 3, "dropout": 0.1}

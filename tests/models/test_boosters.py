@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import xgboost
 
-from models import boosting
-from pipeline.errors import UserError
+from models.parts import boosting
+from pipeline.base.errors import UserError
 from tests.models.small import TREES, make, make_examples, rmse, with_features, with_posts, with_y
 
 TRAIN, VALIDATION, TEST = make_examples(200, 1), make_examples(100, 2), make_examples(100, 3)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from models import base
-from models.base import Examples
 from models.ceiling import Ceiling
+from pipeline.storage.examples import Examples
 
 
 @pytest.fixture

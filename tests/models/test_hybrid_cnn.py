@@ -3,9 +3,9 @@ import pandas as pd
 import pytest
 import torch
 
-from models.base import Examples, FeatureValues
 from models.hybrid_cnn import HybridCNN, HybridNetwork
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
+from pipeline.storage.examples import Examples, FeatureValues
 from tests.oracles import hybrid_cnn as oracle
 
 FEATURES = {"image": ["pixels"], "context": ["context"]}

@@ -5,8 +5,9 @@ import inspect
 import pytest
 
 from models.base import discover, system_class
-from pipeline import plan, store
-from pipeline.errors import UserError
+from pipeline import plan
+from pipeline.base.errors import UserError
+from pipeline.storage import store
 from tests.models.small import SMALL, make
 
 NETWORKS = [name for name in discover() if "epochs" in inspect.signature(system_class(name)).parameters]

@@ -9,10 +9,10 @@ from sklearn import svm
 from sklearn.kernel_approximation import Nystroem
 from sklearn.metrics.pairwise import rbf_kernel
 
-from models import kernel
-from models.projection import Projection
+from models.parts import kernel
+from models.parts.projection import Projection
 from models.svr import SVR
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
 from tests.models.small import make_examples, rmse, with_y
 
 FEATURES = ["tabular", "clip", "stats"]

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from models.dmf import DMF
-from models.training import squared_error
+from models.parts.training import squared_error
 from models.uhan import UHAN, UHANNetwork
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
 from tests.models.pictures import FEATURES, draw_batch, drawn, for_oracle, of_user, parameters, planted
 from tests.oracles import uhan as oracle
 
@@ -191,7 +191,7 @@ def test_goes_on_after_a_kill_in_the_middle(world, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return squared_error(made, batch)
 
-    monkeypatch.setattr("models.words_regions.squared_error", fragile)
+    monkeypatch.setattr("models.parts.words_regions.squared_error", fragile)
     with pytest.raises(KeyboardInterrupt):
         small(**arguments, checkpoint=tmp_path).fit(train, validation)
     assert len(list(tmp_path.iterdir())) == 1
@@ -201,7 +201,7 @@ def test_goes_on_after_a_kill_in_the_middle(world, tmp_path, monkeypatch):
         steps.append(made.training)
         return squared_error(made, batch)
 
-    monkeypatch.setattr("models.words_regions.squared_error", counted)
+    monkeypatch.setattr("models.parts.words_regions.squared_error", counted)
     resumed = small(**arguments, checkpoint=tmp_path)
     resumed.fit(train, validation)
     assert 0 < sum(steps) < 4 * 19
@@ -218,7 +218,7 @@ def test_another_network_of_the_same_weights_does_not_take_the_state(world, tmp_
             raise KeyboardInterrupt
         return squared_error(made, batch)
 
-    monkeypatch.setattr("models.words_regions.squared_error", fragile)
+    monkeypatch.setattr("models.parts.words_regions.squared_error", fragile)
     with pytest.raises(KeyboardInterrupt):
         small(region_layer="tanh", **arguments).fit(train, validation)
     monkeypatch.undo()

@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.base import Examples
 from models.user_mean import UserMean
+from pipeline.storage.examples import Examples
 
 
 def posts(users, y=None):

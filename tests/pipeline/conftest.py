@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import store
+from pipeline.storage import store
 
 SYSTEMS = {"ceiling": 0.1, "good": 0.5, "bad": 1.5, "mean": None}
 IMPORTANCE = {"user_time.followers_log2": 0.6, "category=landscape photography of mountains": 0.3, "hour": 0.1}

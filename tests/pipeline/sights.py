@@ -6,8 +6,9 @@ from PIL import Image
 
 from models import base
 from models.base import System
-from pipeline import images, pixels, store
-from pipeline.compute import Compute
+from pipeline import images
+from pipeline.base.compute import Compute
+from pipeline.storage import pixels, store
 
 VALIDATION = 4
 """Posts of the validation part, the first; the others are of the test part."""

@@ -4,10 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import evaluate, metrics, plots, store
-from pipeline.comparison import Comparison
-from pipeline.errors import UserError
-from pipeline.uncertainty import Scoring
+from pipeline import evaluate
+from pipeline.base.errors import UserError
+from pipeline.metrics import regression as metrics
+from pipeline.metrics.uncertainty import Scoring
+from pipeline.report import plots
+from pipeline.report.comparison import Comparison
+from pipeline.storage import store
 
 
 @pytest.fixture(autouse=True)

@@ -5,24 +5,31 @@ import ast
 import pandas as pd
 import pytest
 
-from models.base import discover
-from pipeline import inputs, store
-from pipeline.plan import make_system
+from models.base import columns_read, discover, make
+from pipeline import inputs
+from pipeline.storage import store
 from tests.models.small import SMALL
 
 
 @pytest.mark.parametrize("model", discover())
 def test_code_is_the_systems_and_what_feeds_it(model):
     code = inputs.code_of(model)
-    assert {f"models/{model}.py", "models/base.py", "pipeline/examples.py", "pipeline/targets.py"} <= set(code)
+    assert {f"models/{model}.py", "models/base.py", "pipeline/storage/examples.py", "pipeline/base/targets.py"} <= set(
+        code
+    )
     assert all((inputs.ROOT / file).is_file() for file in code)
 
 
 def test_code_follows_imports_to_the_end_and_not_beyond():
     code = set(inputs.code_of("xgb_mlp"))
-    assert {"models/stacking.py", "models/xgboost.py", "models/boosting.py", "models/training.py"} <= code
+    assert {
+        "models/parts/stacking.py",
+        "models/xgboost.py",
+        "models/parts/boosting.py",
+        "models/parts/training.py",
+    } <= code
     assert not {"models/catboost.py", "models/constant.py", "pipeline/train.py"} & code
-    assert "models/training.py" not in inputs.code_of("xgboost")
+    assert "models/parts/training.py" not in inputs.code_of("xgboost")
 
 
 def test_no_module_hides_an_import():
@@ -33,11 +40,11 @@ def test_no_module_hides_an_import():
 
 
 def test_columns_are_the_targets_and_the_systems():
-    catboost = make_system("catboost", SMALL["catboost"])
-    columns = inputs.columns_read(catboost, {"likes": "log2_per_day", "views": "max"})
+    catboost = make("catboost", SMALL["catboost"])
+    columns = columns_read(catboost, {"likes": "log2_per_day", "views": "max"})
     assert columns == ["likes", "views", "posted_at", "collected_at", "user_id", "category"]
-    assert inputs.columns_read(make_system("mean", {"model": "constant"}), {"likes": "max"}) == ["likes"]
-    assert inputs.columns_read(make_system("ceiling", {}), {"likes": "max"}) == ["likes", "expected_max_likes"]
+    assert columns_read(make("mean", {"model": "constant"}), {"likes": "max"}) == ["likes"]
+    assert columns_read(make("ceiling", {}), {"likes": "max"}) == ["likes", "expected_max_likes"]
 
 
 def test_hash_of_a_column_is_of_its_values_and_their_posts(project):

@@ -3,8 +3,9 @@
 import pytest
 
 from features.base import discover, feature_class
-from pipeline import plan, store
-from pipeline.errors import UserError
+from pipeline import plan
+from pipeline.base.errors import UserError
+from pipeline.storage import store
 
 TREES = {"model": "xgboost", "features": ["user_time", "category"], "n_estimators": 5}
 CLIP = {"encoder": "ViT-B-32", "pretrained": None}

@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import posts, store
-from pipeline.clean import MAX_CHARACTERS
-from pipeline.errors import UserError
+from pipeline import posts
+from pipeline.base.errors import UserError
 from pipeline.readers.base import CANONICAL
+from pipeline.readers.parts.clean import MAX_CHARACTERS
+from pipeline.storage import store
 
 ROOT = Path(__file__).parent.parent.parent
 

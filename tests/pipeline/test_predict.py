@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import predict, store
-from pipeline.errors import UserError
+from pipeline import predict
+from pipeline.base.errors import UserError
+from pipeline.storage import store
 from tests.stages import run_stages
 
 TREES = {"n_estimators": 10, "max_depth": 2}
@@ -64,7 +65,7 @@ def drafts(trained):
 
 
 def run(paths, system, path, **options):
-    from pipeline import params
+    from pipeline.base import params
 
     return predict.predict(paths, params.load(paths.params), system, path, **options)
 
@@ -183,7 +184,7 @@ def test_unknown_ending_is_refused_before_any_work(trained, drafts):
 
 
 def test_packing_changed_since_training_is_refused(trained, drafts):
-    from pipeline import params
+    from pipeline.base import params
 
     p = json.loads(json.dumps(params.load(trained.params)))
     p["images"]["max_side"] = 32

@@ -2,9 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import split, store
-from pipeline.errors import UserError
+from pipeline import split
+from pipeline.base.errors import UserError
 from pipeline.split import assign
+from pipeline.storage import store
 
 METHODS = ["random", "chronological", "chronological_shuffled", "users"]
 RATIOS = [0.6, 0.2, 0.2]

@@ -4,10 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.loop import Run
-from pipeline import inputs, params, store, train
-from pipeline.errors import UserError
-from pipeline.examples import Dataset
+from models import trained
+from models.parts.loop import Run
+from pipeline import inputs, train
+from pipeline.base import params
+from pipeline.base.errors import UserError
+from pipeline.storage import store
+from pipeline.storage.examples import Dataset
 
 SMALL = {"n_estimators": 20, "max_depth": 2, "learning_rate": 0.2, "threads": 1}
 STACK = {"features": {"base": ["tabular"], "head": ["picture"]}, "base": SMALL, "folds": 2, "epochs": 2}
@@ -101,7 +104,7 @@ def test_seeds_and_targets_are_trained_apart(ready):
 def test_load_gives_the_same_predictions(ready):
     paths = ready({"net": {"model": "xgb_mlp", **STACK}})
     frame = run(paths, "net")
-    system, description = train.load(paths, "net", "likes", 0)
+    system, description = trained.load(paths, "net", "likes", 0)
     data = Dataset(paths, features=["tabular", "picture"], columns=["likes"])
     examples, _ = data.parts("likes", "log2p1", [])
     np.testing.assert_array_equal(system.predict(examples["test"]), frame["prediction"][frame["part"] == "test"])
@@ -116,7 +119,7 @@ def test_a_system_that_cannot_run_leaves_its_reason(ready):
     assert frame.empty
     assert store.read_json(paths.model("user_mean") / "system.json") == {"run": False, "why": why}
     with pytest.raises(UserError, match=f"left out in training: {why}"):
-        train.load(paths, "user_mean", "likes", 0)
+        trained.load(paths, "user_mean", "likes", 0)
 
 
 def test_only_the_planned_features_are_used(ready):
@@ -125,7 +128,7 @@ def test_only_the_planned_features_are_used(ready):
     paths = ready({"xgboost": both}, plans={"xgboost": plan})
     paths.feature("picture").unlink()
     run(paths, "xgboost")
-    assert set(train.load(paths, "xgboost", "likes", 0)[0].importance()) == {"followers", "brightness"}
+    assert set(trained.load(paths, "xgboost", "likes", 0)[0].importance()) == {"followers", "brightness"}
 
 
 @pytest.mark.parametrize("name", ["xgboost", "xgb_mlp"])

@@ -2,7 +2,7 @@ import inspect
 
 import pytest
 
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
 from pipeline.readers import base
 
 READERS = base.discover()

@@ -5,10 +5,11 @@ import json
 import pandas as pd
 import pytest
 
-from pipeline import plan, posts, store
-from pipeline.errors import UserError
-from pipeline.readers import flickr_lines
+from pipeline import plan, posts
+from pipeline.base.errors import UserError
 from pipeline.readers.flickr import Flickr
+from pipeline.readers.parts import flickr_lines
+from pipeline.storage import store
 
 USERS = ["7626362@N07", "7690920@N06", "24815508@N02"]
 PSEUDONYMS = ["25@N92", "275@N38", "306@N63"]

@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from pipeline import posts, store
-from pipeline.errors import UserError
-from pipeline.readers import sample
+from pipeline import posts, sample
+from pipeline.base.errors import UserError
+from pipeline.readers.sample import Sample
+from pipeline.storage import store
 
 TARGETS = {"likes": "log2p1", "retweets": "log2p1", "views": "log2_per_day_plus_one", "score": "identity"}
 
@@ -46,14 +47,14 @@ def test_the_sample_reads_without_a_loss(folder, project):
 
 
 def test_every_post_has_its_picture(folder):
-    for path in sample.Sample(path=str(folder)).read(list(TARGETS)).posts["image"]:
+    for path in Sample(path=str(folder)).read(list(TARGETS)).posts["image"]:
         with Image.open(folder / path) as image:
             assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (160, 120))
 
 
 def test_pictures_tell_more_than_users_categories_and_hours(tmp_path):
     sample.write(tmp_path / "sample", posts=300, users=10, seed=0)
-    raw = sample.Sample(path=str(tmp_path / "sample")).read(list(TARGETS))
+    raw = Sample(path=str(tmp_path / "sample")).read(list(TARGETS))
     frame = posts.clean(raw, TARGETS)
     images = [np.asarray(Image.open(tmp_path / "sample" / path), dtype=float) for path in frame["image"]]
     seen = np.array([[i.mean(), np.ptp(i, axis=2).mean()] for i in images])
@@ -87,5 +88,5 @@ def test_numbers_that_make_no_sample_are_named(tmp_path, change):
 
 
 def test_a_sample_that_was_not_made_says_how_to_make_it(tmp_path):
-    with pytest.raises(UserError, match=r"python -m pipeline\.readers\.sample"):
-        sample.Sample(path=str(tmp_path)).read(["likes"])
+    with pytest.raises(UserError, match=r"python -m pipeline\.sample"):
+        Sample(path=str(tmp_path)).read(["likes"])

@@ -1,8 +1,9 @@
 import pytest
 
-from pipeline import posts, store
-from pipeline.errors import UserError
+from pipeline import posts
+from pipeline.base.errors import UserError
 from pipeline.readers.smpd import Smpd
+from pipeline.storage import store
 
 SMPD = {"reader": "smpd", "targets": {"score": "identity"}, "max_dropped": 0.5}
 

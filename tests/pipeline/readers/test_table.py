@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
 from pipeline.readers.table import Table
 
 

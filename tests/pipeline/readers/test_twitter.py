@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from pipeline import posts, store
-from pipeline.errors import UserError
+from pipeline import posts
+from pipeline.base.errors import UserError
 from pipeline.readers.twitter import Twitter
+from pipeline.storage import store
 
 START = datetime(2018, 10, 10, 20, 19, 24, tzinfo=UTC)
 TARGETS = {"retweets": "max", "likes": "max"}

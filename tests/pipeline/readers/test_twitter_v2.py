@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from pipeline import posts, store
+from pipeline import posts
+from pipeline.storage import store
 
 START = datetime(2023, 1, 2, 3, 4, 5, tzinfo=UTC)
 

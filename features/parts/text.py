@@ -1,0 +1,88 @@
+"""What the features of words share: which texts they read, and how words are counted and chosen."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
+from typing import Any, Literal
+
+import pandas as pd
+
+from features.base import PostsFeature
+from features.parts import tokens
+from features.parts.tokens import Words
+from pipeline.base.errors import UserError
+
+COLUMNS = ("title", "text", "tags")
+CACHED_TEXTS, CACHED_CHARACTERS = 2**19, 2_000
+
+_tokenise = lru_cache(CACHED_TEXTS)(tokens.tokenise)
+
+
+class TextFeature(PostsFeature):
+    """A feature of the words of a post, from those of its text columns a dataset has.
+
+    Comments are none of them: they come after publication. A post without text is a post without words.
+    """
+
+    def __init__(
+        self,
+        *,
+        columns: Sequence[str] | None,
+        english: bool,
+        placeholders: bool,
+        minimum_count: int = 1,
+        maximum_words: int | None = None,
+    ):
+        """`columns` to read, None for title, text and tags.
+
+        `minimum_count` and `maximum_words` are what `choose` goes by; the rest as `tokens.tokenise` takes it.
+        """
+        self.columns = COLUMNS if columns is None else tuple(columns)
+        self._options = {"english": english, "placeholders": placeholders}
+        if not self.columns or not set(self.columns) <= set(COLUMNS):
+            raise self.error("columns", f"{list(self.columns)} must be some of {', '.join(COLUMNS)}")
+        self._minimum, self._maximum = minimum_count, maximum_words
+        if minimum_count < 1:
+            raise self.error("minimum_count", f"{minimum_count} is less than 1, which keeps every word")
+        if maximum_words is not None and maximum_words < 1:
+            raise self.error("maximum_words", f"{maximum_words} is less than 1; null keeps all words")
+
+    def missing(self, available: Collection[str]) -> list[str]:
+        return [] if any(column in available for column in self.columns) else list(self.columns)
+
+    def fingerprint(self) -> dict[str, Any]:
+        return {"tokenizer": tokens.versions()}
+
+    def words(self, posts: pd.DataFrame) -> list[Words]:
+        """Words of each post, column after column; each distinct text is tokenised once."""
+        present = [column for column in self.columns if column in posts]
+        if not present:
+            raise UserError(f"posts: none of the columns {', '.join(self.columns)} is there; add one")
+        texts = [[self._of_text(value) for value in posts[column]] for column in present]
+        return [sum(words, ()) for words in zip(*texts, strict=True)]
+
+    def _of_text(self, text: Any) -> Words:
+        if not isinstance(text, str):
+            return ()
+        return (_tokenise if len(text) <= CACHED_CHARACTERS else tokens.tokenise)(text, **self._options)
+
+    def choose(self, counts: Counter[str]) -> list[str]:
+        """Words counted at least `minimum_count` times, the `maximum_words` most frequent of them, sorted.
+
+        Of equals the alphabet's first stay. Raises `UserError` where none is left.
+        """
+        least = self._minimum
+        frequent = sorted((w for w, n in counts.items() if n >= least), key=lambda word: (-counts[word], word))
+        if not frequent:
+            most = max(counts.values(), default=0)
+            problem = f"no word of the training posts is counted {least} times (the most frequent: {most}); lower it"
+            raise self.error("minimum_count", problem)
+        return sorted(frequent[: self._maximum])
+
+
+def count(documents: Iterable[Words], by: Literal["occurrences", "posts"]) -> Counter[str]:
+    """How often each word occurs, or in how many documents."""
+    counts: Counter[str] = Counter()
+    for words in documents:
+        counts.update(words if by == "occurrences" else set(words))
+    return counts

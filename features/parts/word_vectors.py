@@ -1,0 +1,126 @@
+"""Word vectors from a file: GloVe's text format, word2vec's text or binary one; plain, gzip or zip.
+
+gensim reads them; which format it is, the file's content says, not its name. A file with spaces in its words, as
+glove.840B.300d has them, gensim cannot read: it ends in an error.
+"""
+
+import gzip
+import hashlib
+import logging
+import lzma
+import re
+import shutil
+import tempfile
+import traceback
+import warnings
+import zipfile
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+from tqdm import tqdm
+
+from pipeline.base.errors import UserError
+
+if TYPE_CHECKING:
+    from gensim.models import KeyedVectors
+
+LONGEST_LINE, SAMPLE = 2**20, 2**14
+
+_BAD = (EOFError, OSError, ValueError, RuntimeError, MemoryError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
+
+
+def sha256(path: Path) -> str:
+    """Hash of the file as it lies there. Raises `UserError` where there is none."""
+    with _open(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def load(path: Path, dimensions: int) -> "KeyedVectors":
+    """All vectors of a file, float32 [words, dimensions]; of a repeated word, the first.
+
+    What is packed is unpacked to a temporary file. Raises `UserError`, naming the file and what is wrong, for what is
+    no undamaged file of finite vectors of that many dimensions.
+    """
+    logging.getLogger("gensim").setLevel(logging.ERROR)  # below it, a line a repeated word
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), np.errstate(over="ignore"):
+        warnings.simplefilter("ignore", ResourceWarning)  # gensim closes no file without a header
+        plain = Path(folder) / "vectors"  # without an ending, by which gensim would go
+        try:
+            _unpack(path, plain, dimensions)
+            options = _format(plain, dimensions)
+            with tqdm(desc=path.name, unit=" words", leave=False, disable=None) as bar:
+                strict = _strict(bar)
+                return strict.load_word2vec_format(str(plain), unicode_errors="backslashreplace", **options)
+        except _BAD as error:
+            traceback.clear_frames(error.__traceback__)  # they hold that file
+            expected = f"expected a word without spaces and {dimensions} numbers a line, as the key dimensions says"
+            raise UserError(f"{path}: {' '.join(str(error).split())[:200]}; {expected}") from None
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; name a file of word vectors, or null for random ones") from None
+
+
+def _unpack(path: Path, plain: Path, dimensions: int) -> None:
+    """Make `plain` what is packed in a file, of several what has the dimensions in its name, or a link to the file."""
+    with _open(path) as file:
+        start = file.read(4)
+        file.seek(0)
+        if start[:2] == b"\x1f\x8b":
+            packed = gzip.GzipFile(fileobj=file)
+        elif start == b"PK\x03\x04":
+            archive = zipfile.ZipFile(file)
+            names = [name for name in archive.namelist() if not name.endswith("/")]
+            chosen = names if len(names) == 1 else [name for name in names if f".{dimensions}d." in name]
+            if len(chosen) != 1:
+                raise UserError(f"{path}: which of {', '.join(names)}? not one of them has {dimensions}d in its name")
+            packed = archive.open(chosen[0])
+        else:
+            return plain.symlink_to(path.absolute())
+        with packed, plain.open("wb") as unpacked:
+            return shutil.copyfileobj(packed, unpacked, LONGEST_LINE)
+
+
+def _format(path: Path, dimensions: int) -> dict[str, bool]:
+    """What gensim is to be told of a file. Raises `ValueError` where its first line shows that it is none."""
+    with path.open("rb") as file:
+        first, second = file.readline(LONGEST_LINE), file.read(SAMPLE)
+    header = re.fullmatch(rb"(\d+)\s+(\d+)\s*", first)
+    width = int(header[2]) if header else first.rstrip().count(b" ")
+    if width != dimensions:
+        raise ValueError(f"line 1: {width} dimensions")
+    control = re.findall(rb"[\0-\x08\x0e-\x1f\x7f]", second)  # a tenth of the bytes of numbers, none of text
+    binary = header is not None and len(control) > len(second) / 50
+    if header:
+        _check_count(path, int(header[1]), dimensions, binary)
+    return {"no_header": not header, "binary": binary}
+
+
+def _check_count(path: Path, words: int, dimensions: int, binary: bool) -> None:
+    """Raises `ValueError` where a header cannot be right: gensim would make room for, or stop after, that many."""
+    fits = 0 < words * 2 * dimensions < path.stat().st_size
+    if fits and not binary:
+        with path.open("rb") as file:
+            fits = sum(bool(line.strip()) for line in file) == words + 1
+    if not fits:
+        raise ValueError(f"line 1: there are not {words} words")
+
+
+def _strict(bar: tqdm) -> type["KeyedVectors"]:
+    from gensim.models import KeyedVectors  # takes seconds
+
+    class Strict(KeyedVectors):
+        """gensim's own makes a vector of a single number by repeating it, and takes what is not finite."""
+
+        def add_vector(self, key: str, vector: np.ndarray | list[float]) -> int:
+            if len(vector) != self.vector_size or not np.isfinite(vector).all():
+                raise ValueError(f"{key[:40]!r} has {np.isfinite(vector).sum()} finite numbers of {len(vector)}")
+            bar.update()
+            return super().add_vector(key, vector)
+
+    return Strict

@@ -1,0 +1,84 @@
+"""What the boosters share: the grid search on the validation part, and importance as shares of the gain."""
+
+import itertools
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from pipeline.base.errors import UserError
+from pipeline.storage import store
+from pipeline.storage.examples import Examples
+
+log = logging.getLogger(__name__)
+
+Grid = dict[str, list[int | float]]
+Model = TypeVar("Model")
+
+
+def check(inputs: Sequence[str], grid: Grid | None, tunable: Mapping[str, Any]) -> None:
+    """Raise `UserError` for no inputs at all, or for a grid over something that cannot be tuned."""
+    if not inputs:
+        raise UserError("features: a booster needs at least one feature")
+    for name, values in (grid or {}).items():
+        if name not in tunable:
+            raise UserError(f"grid.{name}: cannot be searched; known: {', '.join(tunable)}")
+        if not values:
+            raise UserError(f"grid.{name}: needs at least one value")
+
+
+def search(
+    train: Callable[[dict[str, Any]], Model],
+    predict: Callable[[Model], np.ndarray],
+    settings: Mapping[str, Any],
+    grid: Grid | None,
+    validation: Examples,
+) -> tuple[Model, dict[str, float]]:
+    """Train with each combination of the grid; the one with the lowest RMSE on the validation part stays.
+
+    `train` makes a model from `settings` with the combination's values, `predict` gives its predictions [n] of
+    the validation part. Returns the model and what was chosen. The first of equals wins. Raises `UserError`
+    for a grid without validation posts.
+    """
+    if grid and not len(validation):
+        raise UserError("grid: a search needs a validation part; give split.ratios one or remove the key")
+    best: tuple[float, Model, dict[str, float]] | None = None
+    for values in itertools.product(*(grid or {}).values()):
+        chosen = {**settings, **dict(zip(grid or {}, values, strict=True))}
+        model = train(chosen)
+        if not grid:
+            return model, chosen
+        rmse = float(np.sqrt(np.mean((predict(model) - validation.y) ** 2)))
+        log.info("grid: %s: RMSE %.4f on validation", dict(zip(grid, values, strict=True)), rmse)
+        if best is None or rmse < best[0]:
+            best = rmse, model, {**chosen, "validation_rmse": rmse}
+    return best[1], best[2]
+
+
+def threads(asked: int | None, rows: int) -> int:
+    """Threads for a training on so many rows: those asked for, or one a 5,000 rows up to one a core.
+
+    Trees on few rows are done before threads have found each other, and on busy cores they take far longer.
+    """
+    return asked or max(1, min(os.cpu_count() or 1, rows // 5_000))
+
+
+def shares(names: Sequence[str], gain: Sequence[float]) -> dict[str, float]:
+    """Share of the gain by input name; without any gain (no tree splits) all are zero."""
+    gain = np.nan_to_num(np.asarray(gain, dtype=np.float64))
+    total = gain.sum()
+    return dict(zip(names, (gain / total if total > 0 else gain).tolist(), strict=True))
+
+
+def save_inputs(folder: Path, names: Sequence[str], chosen: Mapping[str, float]) -> None:
+    """Write what belongs to a booster's file: names of its inputs, and the settings it was trained with."""
+    store.write_json(folder / "inputs.json", {"names": list(names), "chosen": dict(chosen)})
+
+
+def load_inputs(folder: Path) -> tuple[list[str], dict[str, float]]:
+    """Names and settings as `save_inputs` wrote them."""
+    content = store.read_json(folder / "inputs.json")
+    return content["names"], content["chosen"]

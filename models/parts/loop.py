@@ -1,0 +1,187 @@
+"""The loop that `models.parts.training` runs, on Lightning Fabric: steps, validation, stopping, a state."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models.parts.batches import Batch, Data, cut, load, shuffled
+from pipeline.base.errors import UserError
+
+Loss = Callable[[nn.Module, Batch], Tensor]
+# Fused: one pass over weights and moments, a quarter of the time where tables of words are large.
+OPTIMIZERS = {"adam": partial(torch.optim.Adam, fused=True), "adagrad": torch.optim.Adagrad}
+
+
+@dataclass
+class Curve:
+    """Losses at each validation; `train` is the mean since the one before, `validation` is empty without rows."""
+
+    step: list[int] = field(default_factory=list)
+    train: list[float] = field(default_factory=list)
+    validation: list[float] = field(default_factory=list)
+
+
+@dataclass(kw_only=True)
+class Settings:
+    """How a network is trained, whatever it is."""
+
+    loss: Loss
+    """Scalar to minimise, a mean over the rows of a batch."""
+    optimizer: Literal["adam", "adagrad"]
+    """Update rule, with PyTorch's own defaults beside what stands here."""
+    learning_rate: float
+    """Step size."""
+    weight_decay: float
+    """L2 penalty on all parameters."""
+    epochs: int
+    """Passes over the training rows, at most."""
+    batch_size: int
+    """Rows a step."""
+    seed: int
+    """Of row order and dropout."""
+    device: str
+    """cpu, cuda (bf16 autocast) or mps."""
+    validate_every: int | None
+    """Batches between validations; None is after every epoch."""
+    patience: int | None
+    """Stop after so many validations without improvement and take the best weights back; None is neither."""
+    workers: int
+    """Processes that read batches."""
+
+
+@dataclass
+class Position:
+    """How far a training is; `batch` counts within the epoch, `total` and `rows` since the last validation."""
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    total: float | Tensor = 0.0
+    rows: int = 0
+    waited: int = 0
+    curve: Curve = field(default_factory=Curve)
+
+
+class Run:
+    """One training: the network, its optimiser, its data and how far it is."""
+
+    def __init__(self, network: nn.Module, train: Data, validation: Data | None, settings: Settings):
+        # Lightning takes seconds to import; what only predicts does without it.
+        from lightning.fabric import Fabric
+
+        self._settings, self._train = settings, train
+        self._validation = validation if validation is not None and len(validation) else None
+        precision = "bf16-mixed" if settings.device == "cuda" else "32-true"
+        self._fabric = Fabric(accelerator=settings.device, devices=1, precision=precision)
+        made = OPTIMIZERS[settings.optimizer](
+            network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        self._network = network
+        self._model, self._optimizer = self._fabric.setup(network, made)
+        self._best: dict[str, Tensor] | None = None
+        self.at = Position()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether patience is at its end."""
+        return self._settings.patience is not None and self.at.waited >= self._settings.patience
+
+    def epoch(self) -> Iterator[None]:
+        """Train from where the epoch stands to its end or until stopping; yields after each validation."""
+        groups = getattr(self._train, "groups", None)
+        batches = shuffled(len(self._train), self._settings.batch_size, [self._settings.seed, self.at.epoch], groups)
+        for batch in self._load(self._train, batches[self.at.batch :]):
+            self._step(batch)
+            self.at.batch += 1
+            if self.at.batch == len(batches):
+                self.at.epoch, self.at.batch = self.at.epoch + 1, 0
+            if self._due():
+                self._validate()
+                yield
+            if self.stopped:
+                return
+
+    def _load(self, data: Data, batches: list[list[int]]) -> Iterator[Batch]:
+        return load(data, batches, self._fabric.device, self._settings.workers)
+
+    def _due(self) -> bool:
+        if self._settings.validate_every is None or self.at.epoch == self._settings.epochs:
+            return self.at.batch == 0
+        return self.at.step % self._settings.validate_every == 0
+
+    def _step(self, batch: Batch) -> None:
+        self._model.train()
+        loss = self._settings.loss(self._model, batch)
+        self._optimizer.zero_grad()
+        self._fabric.backward(loss)
+        self._optimizer.step()
+        rows = len(next(iter(batch.values())))
+        self.at.total = self.at.total + loss.detach() * rows
+        self.at.rows += rows
+        self.at.step += 1
+
+    def _validate(self) -> None:
+        curve = self.at.curve
+        curve.step.append(self.at.step)
+        curve.train.append(self._finite(float(self.at.total) / self.at.rows))
+        self.at.total, self.at.rows = 0.0, 0
+        if self._validation is None:
+            return
+        loss = self._finite(self._validation_loss())
+        better = loss < min(curve.validation, default=math.inf)
+        self.at.waited = 0 if better else self.at.waited + 1
+        if better and self._settings.patience is not None:
+            self._best = {k: v.detach().cpu().clone() for k, v in self._network.state_dict().items()}
+        curve.validation.append(loss)
+
+    @torch.no_grad()
+    def _validation_loss(self) -> float:
+        self._model.eval()
+        rows = cut(np.arange(len(self._validation)), self._settings.batch_size)
+        batches = zip(rows, self._load(self._validation, rows), strict=True)
+        losses = [self._settings.loss(self._model, batch) * len(some) for some, batch in batches]
+        return float(torch.stack(losses).sum()) / len(self._validation)
+
+    def _finite(self, loss: float) -> float:
+        if not math.isfinite(loss):
+            raise UserError(f"the training loss is {loss} after {self.at.step} steps; lower learning_rate")
+        return loss
+
+    def finish(self) -> None:
+        """Leave the network as the training ends: where there is patience, the best weights; on the CPU."""
+        if self._best is not None:
+            self._network.load_state_dict(self._best)
+        self._network.cpu().eval()
+
+    def state(self) -> dict[str, Any]:
+        """Everything `restore` needs to go on as if nothing had happened."""
+        return {
+            "network": self._network.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "best": self._best,
+            "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state() if self._settings.device == "cuda" else None,
+            "at": asdict(self.at),
+        }
+
+    def result(self) -> dict[str, Any]:
+        """What `restore` needs of a training that is finished, a part of `state`: nothing is left to train."""
+        return {"network": self._network.state_dict(), "optimizer": None, "at": asdict(self.at)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take back what `state` or `result` gave."""
+        self._network.load_state_dict(state["network"])
+        self.at = Position(**{**state["at"], "curve": Curve(**state["at"]["curve"])})
+        if state["optimizer"] is None:
+            return
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._best = state["best"]
+        torch.set_rng_state(state["random"])
+        if state["random_cuda"] is not None:
+            torch.cuda.set_rng_state(state["random_cuda"])

@@ -1,0 +1,142 @@
+"""Training and predicting with a network, the same for all: seeds, progress, checkpoints, resuming.
+
+A network takes every entry of a batch but `y` as a keyword argument. A loss is a function of network and
+batch, so that a ranker can call its network on positives and on negatives.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterator, Sized
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from models.parts.batches import Batch, Data, cut, inputs, load
+from models.parts.loop import Curve, Loss, Run, Settings
+from pipeline.base.errors import UserError
+from pipeline.storage import store
+
+log = logging.getLogger(__name__)
+
+
+def squared_error(network: nn.Module, batch: Batch) -> Tensor:
+    """Mean squared error of the network's output [b] against `y` [b]."""
+    return nn.functional.mse_loss(network(**inputs(batch)), batch["y"])
+
+
+@contextmanager
+def seeded(seed: int, device: str = "cpu") -> Iterator[None]:
+    """Torch draws from `seed` inside and goes on as before outside; networks are made in it and trained in it."""
+    devices = [torch.cuda.current_device()] if device == "cuda" else []
+    repeatable = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
+    with torch.random.fork_rng(devices), repeatable:
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def few_threads(network: nn.Module) -> Iterator[None]:
+    """One thread of PyTorch for a network of less than a million parameters.
+
+    Its steps are done before threads have found each other, and on busy cores they take far longer.
+    """
+    before = torch.get_num_threads()
+    if sum(p.numel() for p in network.parameters()) < 1_000_000:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def fit_network(
+    network: nn.Module,
+    train: Data,
+    validation: Data | None = None,
+    *,
+    loss: Loss = squared_error,
+    optimizer: Literal["adam", "adagrad"] = "adam",
+    learning_rate: float = 1e-3,
+    weight_decay: float = 0.0,
+    epochs: int = 10,
+    batch_size: int = 32,
+    seed: int = 0,
+    device: str = "cpu",
+    validate_every: int | None = None,
+    patience: int | None = None,
+    workers: int = 0,
+    checkpoint: Path | None = None,
+    label: str = "training",
+) -> Curve:
+    """Train `network` in place; it is left on the CPU in evaluation mode.
+
+    `validation` (None or empty: no validation losses, and no `patience`) is what it stops on. `checkpoint` is
+    a folder for the state at each validation, taken up again by the same training, and for the weights at the
+    end, which the same training returns at once: whoever gives the folder removes it. `label` stands on the
+    progress bar; `Settings` says the rest.
+
+    Returns the loss curve. Raises `UserError` where the loss is no longer a number, or where there is patience
+    and nothing to validate on.
+    """
+    check_patience(patience, validation)
+    settings = Settings(
+        loss=loss, optimizer=optimizer, learning_rate=learning_rate, weight_decay=weight_decay, epochs=epochs,
+        batch_size=batch_size, seed=seed, device=device, validate_every=validate_every, patience=patience,
+        workers=workers,
+    )  # fmt: skip
+    file = checkpoint / f"{_key(network, train, validation, settings)}.pt" if checkpoint else None
+    with seeded(seed, device), few_threads(network):
+        run = Run(network, train, validation, settings)
+        if file and file.exists():
+            run.restore(torch.load(file, map_location="cpu", weights_only=True))
+            log.info("%s: going on from step %d", label, run.at.step)
+        with tqdm(total=epochs, initial=run.at.epoch, desc=label, unit="epoch", leave=False, disable=None) as bar:
+            while run.at.epoch < epochs and not run.stopped:
+                for _ in run.epoch():
+                    if file:
+                        _save(run.state(), file)
+                bar.update()
+    run.finish()
+    if file:
+        _save(run.result(), file)
+    return run.at.curve
+
+
+@torch.no_grad()
+def predict_network(
+    network: nn.Module, data: Data, *, batch_size: int = 1024, device: str = "cpu", workers: int = 0
+) -> np.ndarray:
+    """Outputs [n, ...] of the network in evaluation mode, float32."""
+    network.to(device).eval()
+    batches = load(data, cut(np.arange(len(data)), batch_size), device, workers)
+    with few_threads(network), torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+        outputs = [network(**inputs(batch)).float().cpu() for batch in batches]
+    network.cpu()
+    return torch.cat(outputs).numpy() if outputs else np.empty(0, dtype=np.float32)
+
+
+def check_patience(patience: int | None, validation: Sized | None) -> None:
+    """Raise `UserError` where a training is to stop early and has no validation rows to stop on."""
+    if patience is not None and not (validation is not None and len(validation)):
+        raise UserError("patience: needs a validation part; give split.ratios one or set it to null")
+
+
+def _save(state: dict[str, Any], file: Path) -> None:
+    with store.atomic(file) as temporary:
+        torch.save(state, temporary)
+
+
+def _key(network: nn.Module, train: Data, validation: Data | None, settings: Settings) -> str:
+    """Name of a training's state: another start, other data or other settings are another training."""
+    told = {**vars(settings), "loss": settings.loss.__qualname__, "workers": None}
+    # Its print names what has no weights: dropout, ablations.
+    parts = [part.digest() if part is not None and len(part) else None for part in (train, validation)]
+    digest = hashlib.sha256(repr((repr(network), told, parts)).encode())
+    for tensor in network.state_dict().values():
+        digest.update(tensor.detach().cpu().numpy().tobytes())
+    return digest.hexdigest()[:32]

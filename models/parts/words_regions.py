@@ -1,0 +1,166 @@
+"""What systems over regions, words and users share: their inputs, their training, and looking inside.
+
+Shapes: n posts, r regions, v numbers a region, w words.
+"""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from models.base import Composed, Roles
+from models.parts import ranges
+from models.parts.attention import PADDING, UNKNOWN_USER, UNKNOWN_WORD, Head, Words
+from models.parts.batches import Batch
+from models.parts.regressor import Regressor
+from models.parts.training import squared_error
+from pipeline.base.errors import UserError
+from pipeline.storage import store
+from pipeline.storage.examples import Examples
+
+Sizes = dict[str, int | None]
+
+
+class WordsRegions(Composed):
+    """A network over the regions of a picture, the words of a text and who posts, any of which it may lack."""
+
+    def __init__(
+        self,
+        features: Roles,
+        *,
+        image: bool,
+        text: bool,
+        user: bool,
+        hidden: int,
+        head: Sequence[int],
+        penalty: float,
+        batch_size: int,
+        **training: Any,
+    ):
+        """Roles of `features` that an ablation goes without are not read; the rest as the systems say.
+
+        `hidden` and `head` are those of the network that `make` gives, here to be checked.
+        """
+        ranges.check(hidden=hidden, head=head, penalty=penalty)
+        self._roles = {"regions": image, "words": text}
+        for role in features:
+            if role not in self._roles:
+                raise UserError(f"features.{role}: nothing reads this role; known: {', '.join(self._roles)}")
+        self.features = {role: features.get(role, ()) for role, used in self._roles.items() if used}
+        for role, names in self.features.items():
+            if len(names) != 1:
+                raise UserError(f"features.{role}: expected one feature, not {', '.join(names) or 'none'}")
+        self.columns = ("user_id",) if user else ()
+        self._model = Regressor(
+            lambda **_: self.make(self._sizes()),
+            loss=Penalised(penalty), batch_size=batch_size, predict_batch=batch_size, **training,
+        )  # fmt: skip
+
+    @abstractmethod
+    def make(self, sizes: Sizes) -> nn.Module:
+        """The network for so many numbers a region, words and users; None for what it goes without."""
+
+    def _sizes(self) -> Sizes:
+        return {**self._learned, "users": len(self._users) + 1 if self.columns else None}
+
+    def fit(self, train: Examples, validation: Examples) -> None:
+        self._learned = {role: self._size(train, role) for role in self._roles}
+        users = train.posts["user_id"].dropna().unique().tolist() if self.columns else []
+        self._users = pd.Index(users, dtype="object")
+        self._model.fit(self._arrays(train), train.y, self._arrays(validation), validation.y)
+
+    def _size(self, train: Examples, role: str) -> int | None:
+        """Numbers a region, or words with a row of their own: all that training rows have."""
+        if role not in self.features:
+            return None
+        (name,) = self.features[role]
+        values = train.features[name].values
+        if role == "regions" and len(values.shape) != 3:
+            raise UserError(f"features.regions: {name} has no regions; use vgg_regions")
+        if role == "words" and (len(values.shape) != 2 or values.dtype.kind not in "iu"):
+            raise UserError(f"features.words: {name} has no numbers of words; use words")
+        return values.shape[2] if role == "regions" else max(UNKNOWN_WORD, int(values[:].max(initial=0))) + 1
+
+    def _arrays(self, posts: Examples) -> dict[str, np.ndarray]:
+        arrays = {role: posts.features[name].values for role, (name,) in self.features.items()}
+        if "words" in arrays:
+            words = np.maximum(arrays["words"][:], PADDING)  # [n, w]
+            arrays["words"] = np.where(words < self._learned["words"], words, UNKNOWN_WORD)  # [n, w]
+        if self.columns:
+            position = self._users.get_indexer(pd.Index(posts.posts["user_id"], dtype="object"))  # [n], -1: unseen
+            arrays["users"] = position + 1 + UNKNOWN_USER
+        return arrays
+
+    def predict(self, posts: Examples) -> np.ndarray:
+        return self._model.predict(self._arrays(posts))
+
+    def attention(self, posts: Examples) -> dict[str, np.ndarray]:
+        """Where the network looked: `visual` [n, r], `textual` [n, w], and `inter` [n, 2] (picture, words).
+
+        Those the system has, none of no posts. Weights sum to one; to zero where a post lacks the modality.
+        """
+        if not len(posts):
+            return {}
+        inside = Inside()
+        flat = self._model.ask(inside.of, self._arrays(posts)).reshape(len(posts), -1)  # [n, r + w + 2]
+        ends = np.cumsum(list(inside.widths.values()))
+        return dict(zip(inside.widths, np.split(flat, ends[:-1], axis=1), strict=True))
+
+    def save(self, folder: Path) -> None:
+        store.write_json(folder / "inputs.json", {"sizes": self._learned, "users": self._users.tolist()})
+        super().save(folder)
+
+    def load(self, folder: Path) -> None:
+        learned = store.read_json(folder / "inputs.json")
+        self._learned, self._users = learned["sizes"], pd.Index(learned["users"], dtype="object")
+        super().load(folder)
+
+    def curve(self) -> dict[str, list[float]]:
+        return self._model.curve()
+
+
+class Inside(nn.Module):
+    """All attention weights of a network side by side, instead of its prediction."""
+
+    def __init__(self):
+        super().__init__()
+        self.widths: dict[str, int] = {}
+
+    def of(self, network: nn.Module) -> "Inside":
+        """Take the network to look into."""
+        self.network = network
+        return self
+
+    def forward(self, **batch: Tensor) -> Tensor:
+        looked = self.network.look(**batch)._asdict()
+        weights = {name: value for name, value in looked.items() if name != "prediction" and value is not None}
+        self.widths = {name: value.shape[1] for name, value in weights.items()}
+        return torch.cat([value.float() for value in weights.values()], dim=1)  # [b, r + w + 2]
+
+
+class Penalised:
+    """Squared error; in training, with `strength` times the squares of word vectors and the head's biases."""
+
+    def __init__(self, strength: float):
+        self.strength = strength
+        self.__qualname__ = f"Penalised({strength})"  # names the loss in checkpoints
+
+    def __call__(self, network: nn.Module, batch: Batch) -> Tensor:
+        loss = squared_error(network, batch)
+        if not (self.strength and network.training):
+            return loss
+        return loss + self.strength * sum(p.square().sum() for p in penalised(network))
+
+
+def penalised(network: nn.Module) -> Iterator[Tensor]:
+    """The parameters the authors' released code penalises."""
+    for module in network.modules():
+        if isinstance(module, Words):
+            yield module.table.weight
+        elif isinstance(module, Head):
+            yield from (layer.bias for layer in module.layers if isinstance(layer, nn.Linear))

@@ -1,0 +1,232 @@
+"""Where work runs: a Dask cluster, local by default, and the device networks use.
+
+A shard (some images of one pack, some files) is the unit of work and of retry. Workers read and write
+the project's folder, so with a scheduler on other machines it lies on a file system they share.
+"""
+
+import logging
+import os
+import pickle
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from tqdm import tqdm
+
+from pipeline.base.errors import UserError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+Result = TypeVar("Result")
+
+RETRIES = 2
+"""How often a shard that raised is tried again; a worker that died is replaced beside that."""
+TIMEOUT = "30s"
+"""How long a scheduler may take to answer and to have a worker."""
+AHEAD = 3
+"""Shards in hand for each worker: one running, the others queued, so that none waits for the scheduler."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compute:
+    """The `compute` section of params.yaml."""
+
+    scheduler: str | None = None
+    """Address of a running Dask scheduler; None starts a local cluster."""
+    workers: int | None = None
+    """Local worker processes; None is one a core."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Device networks run on; auto takes CUDA, then MPS, then CPU."""
+
+    def __post_init__(self):
+        if self.workers is not None and self.workers < 1:
+            raise UserError(f"compute.workers: {self.workers} is less than 1; null is one a core")
+
+    def pick_device(self) -> str:
+        """The device to use, as PyTorch names it."""
+        if self.device != "auto":
+            return self.device
+        import torch
+
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+
+    def worker_count(self) -> int:
+        """Local worker processes."""
+        return self.workers or cores()
+
+    def in_process(self, shards: int) -> bool:
+        """Whether so little work runs here, without a cluster."""
+        return shards <= 1 or (self.scheduler is None and self.worker_count() == 1)
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def map_shards(
+    compute: Compute,
+    function: Callable[..., Result],
+    shards: Sequence[Any],
+    *arguments: Any,
+    title: str,
+    sizes: Sequence[int] | None = None,
+    unit: str = "shard",
+) -> Iterator[tuple[int, Result]]:
+    """Yield (position, `function(shard, *arguments)`) as shards complete, with a progress bar.
+
+    `function` must be importable by the workers and its result picklable. `sizes` says how many `unit`s each
+    shard counts for on the bar. A shard is retried where it raises or its worker dies; a `UserError` raised
+    in a worker is raised here, at once.
+    """
+    sizes = sizes or [1] * len(shards)
+    total = sum(sizes)
+    with tqdm(total=total, desc=title, unit=unit, disable=None if total else True, leave=False) as bar:
+        run = _run_here if compute.in_process(len(shards)) else _run_on_cluster
+        for position, result in run(compute, function, shards, arguments):
+            bar.update(sizes[position])
+            yield position, result
+
+
+class OnceAWorker:
+    """Carries an object to the workers; each unpickles it with its first shard and keeps it for the others."""
+
+    def __init__(self, value: Any):
+        self.value = value
+
+    def __reduce__(self) -> tuple:
+        return _unpickled, (pickle.dumps(self.value),)
+
+
+@lru_cache(maxsize=1)
+def _unpickled(data: bytes) -> OnceAWorker:
+    return OnceAWorker(pickle.loads(data))
+
+
+def _run_here(
+    compute: Compute, function: Callable, shards: Sequence[Any], arguments: tuple
+) -> Iterator[tuple[int, Any]]:
+    for position, shard in enumerate(shards):
+        yield position, function(shard, *arguments)
+
+
+def _run_on_cluster(
+    compute: Compute, function: Callable, shards: Sequence[Any], arguments: tuple
+) -> Iterator[tuple[int, Any]]:
+    from distributed import as_completed
+
+    with connect(compute) as client:
+        threads = 1 if compute.scheduler else max(1, cores() // compute.worker_count())
+        window = AHEAD * max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
+
+        def submit(position: int) -> Any:
+            call = (function, shards[position], arguments, threads)
+            return client.submit(_guarded, *call, pure=False, retries=RETRIES, key=f"shard-{id(shards)}-{position}")
+
+        waiting = iter(range(len(shards)))
+        positions = {submit(p): p for p in islice(waiting, window)}
+        completed = as_completed(list(positions))
+        for future in completed:
+            position = positions.pop(future)
+            result = _outcome(future, title=f"shard {position + 1} of {len(shards)}")
+            future.release()
+            for following in islice(waiting, 1):
+                new = submit(following)
+                positions[new] = following
+                completed.add(new)
+            yield position, result
+
+
+def _guarded(function: Callable, shard: Any, arguments: tuple, threads: int) -> tuple[bool, Any]:
+    """Run in a worker: (True, result), or (False, message) of a `UserError`, which no retry can mend."""
+    _set_threads(threads)
+    try:
+        return True, function(shard, *arguments)
+    except UserError as error:
+        return False, str(error)
+
+
+def _outcome(future: Any, *, title: str) -> Any:
+    from distributed import KilledWorker
+
+    try:
+        good, result = future.result()
+    except KilledWorker:
+        raise UserError(
+            f"compute: {title} ended its worker {RETRIES + 1} times, most likely for want of memory; "
+            "set fewer compute.workers or a smaller images.max_pixels"
+        ) from None
+    if not good:
+        raise UserError(result)
+    return result
+
+
+@lru_cache(maxsize=1)
+def _set_threads(threads: int) -> None:
+    """Once a worker: its libraries use `threads` threads each, so that workers do not fight for cores."""
+    import cv2
+
+    cv2.setNumThreads(threads)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
+    else:
+        os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(threads)
+
+
+@contextmanager
+def connect(compute: Compute) -> Iterator["Client"]:
+    """A Dask client: of the scheduler at `compute.scheduler`, else of a local cluster that ends with the block.
+
+    Raises `UserError` where no scheduler answers.
+    """
+    import dask
+    from distributed import Client, LocalCluster
+
+    logging.getLogger("distributed").setLevel(logging.ERROR)
+    with dask.config.set(_QUIET):
+        if compute.scheduler:
+            with _reach(compute.scheduler) as client:
+                yield client
+            return
+        cluster = LocalCluster(
+            n_workers=compute.worker_count(),
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address=":0",
+            scheduler_kwargs={"dashboard": False},
+            silence_logs=logging.ERROR,
+        )
+        with cluster, Client(cluster) as client:
+            yield client
+
+
+_QUIET = {
+    "distributed.scheduler.allowed-failures": RETRIES,
+    "distributed.admin.large-graph-warning-threshold": "1GB",
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+}
+
+
+def _reach(address: str) -> "Client":
+    from distributed import Client
+
+    try:
+        client = Client(address, timeout=TIMEOUT)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise UserError(f"compute.scheduler: nothing answers at {address} ({error}); null runs it locally") from None
+    try:
+        client.wait_for_workers(1, timeout=TIMEOUT)
+    except TimeoutError:
+        client.close()
+        message = f"compute.scheduler: {address} has no workers; start some with `dask worker {address}`"
+        raise UserError(message) from None
+    return client

@@ -1,0 +1,82 @@
+"""How sure a difference between systems is: bootstrap intervals, paired tests, Holm's correction.
+
+Shapes: n posts, m sets of predictions (a system and a seed each), b resamples.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.base.errors import UserError
+from pipeline.metrics.regression import Metric
+
+_NUMBERS_AT_ONCE = 2**18
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scoring:
+    """The `evaluate` section of params.yaml."""
+
+    bootstrap: int = 1000
+    """Resamples of the test posts for the intervals; 0 leaves them out."""
+    confidence: float = 0.95
+    """Share of the resamples an interval holds."""
+
+    def __post_init__(self) -> None:
+        if self.bootstrap < 0:
+            raise UserError(f"evaluate.bootstrap: {self.bootstrap} is below 0")
+        if not 0 < self.confidence < 1:
+            raise UserError(f"evaluate.confidence: {self.confidence} is not between 0 and 1")
+
+
+def bootstrap(
+    metrics: Mapping[str, Metric], y: np.ndarray, predictions: np.ndarray, *, resamples: int, seed: int
+) -> dict[str, np.ndarray]:
+    """Each metric on resamples of the posts: `y` [n] and `predictions` [m, n] to [m, b] by name.
+
+    All sets of predictions are scored on the same resamples. Posts are drawn, not seeds.
+    """
+    rng = np.random.default_rng(seed)
+    step = max(1, _NUMBERS_AT_ONCE // predictions.size)
+    scores: dict[str, list[np.ndarray]] = {name: [] for name in metrics}
+    for start in range(0, resamples, step):
+        rows = rng.integers(0, len(y), (min(step, resamples - start), len(y)))
+        for name, metric in metrics.items():
+            scores[name].append(metric(y[rows], predictions[:, rows]))
+    return {name: np.concatenate(parts, axis=1) for name, parts in scores.items() if parts}
+
+
+def interval(scores: np.ndarray, confidence: float) -> tuple[float, float]:
+    """Percentile interval of the scores [b] of one metric; resamples where it is undefined do not count."""
+    scores = scores[np.isfinite(scores)]
+    if not len(scores):
+        return float("nan"), float("nan")
+    low, high = np.quantile(scores, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
+
+
+def paired_t_test(a: np.ndarray, b: np.ndarray) -> float:
+    """Two-sided p-value that the mean of `a` - `b` [n] is zero, as `scipy.stats.ttest_rel`.
+
+    One where both are the same throughout; NaN for fewer than two posts.
+    """
+    from scipy import stats  # a second to import, and every stage imports this module
+
+    difference = a - b
+    n = len(difference)
+    if n < 2:
+        return float("nan")
+    error = np.std(difference, ddof=1) / np.sqrt(n)
+    if error == 0:
+        return 0.0 if difference[0] else 1.0
+    return float(2 * stats.t.sf(abs(np.mean(difference)) / error, n - 1))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P-values after Holm's correction for testing several; NaN stays NaN and does not count."""
+    p = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(p)[: np.isfinite(p).sum()]  # NaN sorts last
+    corrected = np.full(len(p), np.nan)
+    corrected[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)))
+    return corrected.tolist()

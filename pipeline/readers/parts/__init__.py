@@ -1,0 +1,1 @@
+"""What readers share: cleaning, counting, and the pieces of formats."""

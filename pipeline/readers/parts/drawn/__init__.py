@@ -1,0 +1,1 @@
+"""The embedded dataset: a small social network drawn from a known model of popularity."""

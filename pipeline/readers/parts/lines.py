@@ -1,0 +1,66 @@
+"""JSON lines, plain or gzip, a line at a time: a file never stands in memory as a whole.
+
+What is broken is dropped and counted, and reading goes on behind it. Blank lines, which streams send to keep
+the connection open, are nothing.
+"""
+
+import gzip
+import io
+import json
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pipeline.base.errors import UserError
+from pipeline.readers.parts.audit import Audit
+
+ENDINGS = (".jsonl", ".json", ".jsonl.gz", ".json.gz")
+_MAGIC = b"\x1f\x8b"
+_OPENING = re.compile(rb"(\xef\xbb\xbf)?\s*[\[{][\[{\s]*")
+
+
+def find(folder: Path) -> list[Path]:
+    """Files of JSON lines in a folder and those below it, sorted by path; hidden ones are left out."""
+    files = (f for f in folder.rglob("*") if f.name.lower().endswith(ENDINGS) and f.is_file())
+    return sorted(f for f in files if not any(part.startswith(".") for part in f.relative_to(folder).parts))
+
+
+def read_values(path: Path, name: str, audit: Audit) -> Iterator[tuple[int, Any]]:
+    """`(line number, value)` of each line; a list counts as its elements.
+
+    A file that is one JSON document over many lines is taken as a whole. `name` stands in the audit. Raises
+    `UserError` where the file is missing or may not be read.
+    """
+    lines = ((line, data) for line, data in _lines(path, name, audit) if data.strip())
+    empty = True
+    for line, data in lines:
+        if empty and _OPENING.fullmatch(data):
+            data = b"".join([data, *(rest for _, rest in lines)])
+        empty = False
+        try:
+            value = json.loads(data)
+        except (ValueError, RecursionError):
+            audit.read += 1
+            audit.drop("broken line: no JSON", name, [line])
+            continue
+        for element in value if isinstance(value, list) else [value]:
+            yield line, element
+    if empty:
+        audit.tag("empty file", name, [1])
+
+
+def _lines(path: Path, name: str, audit: Audit) -> Iterator[tuple[int, bytes]]:
+    line = 0
+    try:
+        with path.open("rb") as raw:
+            packed = raw.peek(2)[:2] == _MAGIC  # whatever the file is called
+            file: io.BufferedIOBase = gzip.GzipFile(fileobj=raw) if packed else raw
+            for line, data in enumerate(file, 1):
+                yield line, data
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        audit.read += 1
+        audit.drop("torn gzip: the rest of the file is lost", name, [line + 1])
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None

@@ -1,0 +1,71 @@
+"""A line of the Twitter API to the tweets it shows, whichever form it has.
+
+| form | known by |
+| --- | --- |
+| v2, a response or a stream message | `data`, with what it refers to under `includes` |
+| v2, one tweet | `author_id`, `public_metrics` and their like |
+| v1.1, one tweet | an id and a text, with `user` inside |
+| notice | `delete`, `limit`, `errors` and their like, and no tweet |
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from pipeline.readers.parts import tweets_v1, tweets_v2
+from pipeline.readers.parts.tweet import Found, dig, identifier, moment
+
+NOTICES = (
+    "delete",
+    "limit",
+    "scrub_geo",
+    "status_withheld",
+    "user_withheld",
+    "user_delete",
+    "user_undelete",
+    "user_protect",
+    "disconnect",
+    "warning",
+    "friends",
+    "event",
+    "control",
+    "errors",
+    "error",
+)
+"""What streams and pages send beside tweets."""
+
+_V2 = ("author_id", "public_metrics", "edit_history_tweet_ids", "referenced_tweets", "attachments", "note_tweet")
+_V1 = ("text", "full_text", "extended_tweet", "retweeted_status", "user")
+_COLLECTORS = ("collected_at", "retrieved_at", "sent")
+
+
+def parse(line: Any) -> Found:
+    """What one JSON value of a file holds."""
+    read = _form(line)
+    if read is not None:
+        return read(line, _collected_at(line))
+    notices = [key for key in NOTICES if dig(line, key) is not None]
+    if notices:
+        return Found(notices=[f"notice: {notices[0]}"])
+    if dig(line, "meta") is not None:
+        return Found(notices=["notice: empty page"])
+    return Found(damages=["no tweet in this line"])
+
+
+def _form(line: Any) -> Callable[[dict[str, Any], datetime | None], Found] | None:
+    if not isinstance(line, dict):
+        return None
+    if line.get("data") and isinstance(line["data"], dict | list):
+        return tweets_v2.read
+    if identifier(line, "id_str", "id") is None:
+        return None
+    if any(key in line for key in _V2) and "user" not in line:
+        return tweets_v2.read
+    return tweets_v1.read if any(key in line for key in _V1) else None
+
+
+def _collected_at(line: dict[str, Any]) -> datetime | None:
+    """When the collector fetched the line, where it wrote it down: on the line, in `__twarc` or in `meta`."""
+    places = [place for place in (line, line.get("__twarc"), line.get("meta")) if isinstance(place, dict)]
+    times = (moment(place[key]) for place in places for key in _COLLECTORS if key in place)
+    return next((time for time in times if time is not None), None)

@@ -1,0 +1,1 @@
+"""What people read: leaderboard, tables, notes, curves, plots."""

@@ -1,0 +1,1 @@
+"""Where trained systems looked: which posts to show, and the pictures."""

@@ -1,0 +1,129 @@
+"""The sentences below the leaderboard: what a reader must know beside the numbers."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from pipeline.report import published
+
+Systems = Mapping[str, Mapping[str, Any]]
+
+
+def of(frame: pd.DataFrame, systems: Systems, p: Mapping[str, Any], *, confidence: float) -> list[str]:
+    """All notes that apply; `frame` is the leaderboard, `systems` each system.json, `p` params.yaml."""
+    test = frame[frame["part"] == "test"]
+    return [
+        *_data(p, set(test["system"])),
+        *_columns(test, confidence),
+        *seeds(systems),
+        *_published(test, p["dataset"]["name"]),
+        *of_systems(systems),
+    ]
+
+
+def _data(p: Mapping[str, Any], ran: Collection[str]) -> Iterator[str]:
+    if p["dataset"]["reader"] == "sample":
+        yield "Dataset: `sample` is drawn by this project and stands in for no real result."
+    if "ceiling" in ran:
+        yield (
+            "`ceiling` is the expectation the sample was drawn with. No system sees it and none can hope to beat it; "
+            "it takes no part in the comparison."
+        )
+    yield "Protocol: method, train:validation:test, seed, transform of the target. The CSV has the validation part."
+
+
+def _columns(test: pd.DataFrame, confidence: float) -> Iterator[str]:
+    if test["rmse_low"].notna().any():
+        yield f"interval: of the RMSE, holding {100 * confidence:g}% of the bootstrap resamples of the test posts."
+    if test["p_holm"].notna().any():
+        yield (
+            "p: paired t-test of the absolute errors on the same posts against the system with the lowest "
+            "RMSE, with Holm's correction."
+        )
+    yield "MedAE: median absolute error. ME: mean error, prediction minus truth. variance: of the error."
+    yield "–: undefined, such as Spearman of a constant, or not applicable."
+
+
+def seeds(systems: Systems) -> Iterator[str]:
+    """How often each system was trained."""
+    by_seeds: dict[str, list[str]] = {}
+    for name, system in systems.items():
+        if system["run"]:
+            by_seeds.setdefault(", ".join(map(str, system["seeds"])), []).append(name)
+    if len(by_seeds) == 1:
+        yield f"Seeds: every system was trained with seed {next(iter(by_seeds))}."
+    else:
+        yield "Seeds: " + "; ".join(f"{which} ({', '.join(names)})" for which, names in by_seeds.items()) + "."
+    if any("," in which for which in by_seeds):
+        yield "±: standard deviation over seeds; metrics are means over them."
+
+
+def _published(test: pd.DataFrame, dataset: str) -> Iterator[str]:
+    pairs = test[["system", "target"]].drop_duplicates().itertuples(index=False)
+    found = [row for pair in pairs for row in published.of_system(*pair)]
+    for paper, data in dict.fromkeys((row.paper, row.data) for row in found):
+        yield f"published: the number in the paper `{paper}`, on its own data ({data})."
+    if any(row.dataset != dataset for row in found):
+        yield f"*: this run is on `{dataset}`, not on the paper's data; the two numbers cannot be compared."
+
+
+def of_systems(systems: Systems) -> Iterator[str]:
+    """What must be known of the features and the training of these systems."""
+    yield from (*untrained(systems), *known_words(systems), *combinations(systems), *incomplete(systems))
+
+
+def untrained(systems: Systems) -> Iterator[str]:
+    """Features whose network or vectors are random."""
+    users: dict[str, list[str]] = {}
+    for name, system in systems.items():
+        for feature, metadata in system.get("features", {}).items():
+            if has_random_weights(metadata):
+                users.setdefault(feature, []).append(name)
+    for feature, names in users.items():
+        yield f"Untrained: `{feature}` has seeded random weights, no learned ones ({', '.join(names)})."
+
+
+def has_random_weights(metadata: Any) -> bool:
+    """Whether a feature's metadata says anywhere that its network was not pretrained."""
+    if not isinstance(metadata, Mapping):
+        return False
+    absent = "pretrained" in metadata and metadata["pretrained"] is None
+    return absent or any(has_random_weights(value) for value in metadata.values())
+
+
+def known_words(systems: Systems) -> Iterator[str]:
+    """How much of the texts the word vectors of a file know."""
+    features = {name: metadata for system in systems.values() for name, metadata in system.get("features", {}).items()}
+    for feature, metadata in features.items():
+        state = metadata.get("state") or {}
+        if "known_share" in state and not has_random_weights(metadata):
+            yield (
+                f"`{feature}`: {state['known_share']:.1%} of the words of the training part have a vector; "
+                f"posts there without any: {state['posts_without_known_word']}."
+            )
+
+
+def combinations(systems: Systems) -> Iterator[str]:
+    """Which of its features a system that chooses among them took."""
+    for name, system in systems.items():
+        for target, trained in system.get("targets", {}).items():
+            chosen = [_used(report) for report in trained["report"].values()]
+            if which := " or ".join(dict.fromkeys(filter(None, chosen))):
+                yield f"`{name}` has the features that are best for {target} on the validation part: {which}."
+
+
+def _used(report: Mapping[str, Any]) -> str:
+    return " + ".join(key.removeprefix("uses_") for key, used in report.items() if key.startswith("uses_") and used)
+
+
+def incomplete(systems: Systems) -> Iterator[str]:
+    """Systems that could not run, or not with all their features, together where the reason is the same."""
+    names: dict[tuple[bool, str], list[str]] = {}
+    for name, system in systems.items():
+        if not system["run"] or system["why"]:
+            names.setdefault((system["run"], system["why"]), []).append(f"`{name}`")
+    for (runs, why), alike in names.items():
+        which = ", ".join(alike)
+        verb = "run" if len(alike) > 1 else "runs"
+        yield f"Incomplete: {which} {verb} {why}." if runs else f"Left out: {which}, because {why}."

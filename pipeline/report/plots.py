@@ -1,0 +1,121 @@
+"""results/plots/: pictures of the test part, the same bytes for the same numbers.
+
+leaderboard.png, and for each target real_vs_predicted, ranks, error_distribution, importance and curves (of the
+networks); image_stats.png where the dataset has images; attention_* as `pipeline.report.attention.seeing` says.
+results/points.csv holds the best system's panel as numbers, which `dvc plots diff` draws for two revisions over
+each other.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from pipeline.base import targets
+from pipeline.base.paths import Paths
+from pipeline.report import charts, panels
+from pipeline.report.attention import seeing
+from pipeline.report.comparison import Comparison
+from pipeline.storage import packs, store
+
+EXAMPLES = 6
+"""Pictures that show the image measures."""
+POINTS = 500
+"""Posts points.csv holds at most."""
+
+
+def draw(
+    paths: Paths,
+    comparisons: Sequence[Comparison],
+    table: pd.DataFrame,
+    systems: Mapping[str, Any],
+    *,
+    losses: pd.DataFrame,
+    transforms: Mapping[str, str],
+    ceilings: Collection[str] = (),
+) -> None:
+    """Write every picture; `table` is the leaderboard, `systems` each system.json, `losses` what curves.csv has.
+
+    Of a system with several seeds, the panels show the first.
+    """
+    folder = paths.results / "plots"
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.png"):
+        old.unlink()
+    tested = {c.target: c for c in comparisons if c.part == "test"}
+    rows = {target: table[(table["target"] == target) & (table["part"] == "test")] for target in tested}
+    labels = {target: targets.label(target, transforms[target]) for target in tested}
+    with mpl.rc_context(charts.STYLE):
+        if tested:
+            save(charts.leaderboard({labels[t]: rows[t] for t in tested}, ceilings), folder / "leaderboard.png")
+        for target, c in tested.items():
+            predictions = {name: c.predictions[name][0] for name in rows[target]["system"]}
+            save(panels.real_vs_predicted(c.y, predictions, labels[target]), folder / f"real_vs_predicted_{target}.png")
+            errors = panels.error_distribution(c.y, predictions, labels[target])
+            save(errors, folder / f"error_distribution_{target}.png")
+            save(panels.ranks(c.y, predictions, labels[target]), folder / f"ranks_{target}.png")
+            if shares := importances(systems, target):
+                save(charts.importance(shares), folder / f"importance_{target}.png")
+        for target, rows_of_target in losses.groupby("target", sort=False):
+            label = targets.label(target, transforms[target])
+            save(panels.curves(rows_of_target, label), folder / f"curves_{target}.png")
+        if measures := image_measures(paths):
+            save(measures, folder / "image_stats.png")
+    seeing.draw(paths, systems, transforms, folder)
+    write_points(paths.results / "points.csv", tested, rows, ceilings)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a PNG without a date or a version in it."""
+    with store.atomic(path) as temporary:
+        figure.savefig(temporary, format="png", metadata={"Software": None}, pil_kwargs={"optimize": True})
+
+
+def importances(systems: Mapping[str, Any], target: str) -> dict[str, dict[str, float]]:
+    """Share of each input, averaged over seeds, of the systems that know it."""
+    found = {}
+    for name, system in systems.items():
+        by_seed = system["targets"][target]["importance"].values() if system["run"] else []
+        shares = pd.DataFrame([shares for shares in by_seed if shares]).fillna(0).mean()
+        if len(shares):
+            found[name] = shares.to_dict()
+    return found
+
+
+def image_measures(paths: Paths) -> Figure | None:
+    """The seven measures on pictures from the lowest to the highest of the first; None without pictures."""
+    file, index = paths.feature("image_stats"), paths.images / "index.parquet"
+    if not file.exists() or not index.exists():
+        return None
+    feature = store.read_feature(file)
+    if not feature.names:  # left out
+        return None
+    values = pd.DataFrame(feature.values, index=feature.post_id, columns=feature.names)[feature.valid]
+    image_id = store.read_frame(index, ["post_id", "image_id"]).set_index("post_id")["image_id"]
+    distinct = values.loc[~image_id.reindex(values.index).duplicated()].sort_values(feature.names[0], kind="stable")
+    if not len(distinct):
+        return None
+    chosen = distinct.iloc[np.unique(np.linspace(0, len(distinct) - 1, EXAMPLES).round().astype(int))]
+    pixels = dict(packs.read_images(paths.images, image_id[chosen.index].tolist()))
+    pictures = {post_id: pixels[image_id[post_id]] for post_id in chosen.index}
+    return charts.image_measures(pictures, chosen, values.rank(pct=True).loc[chosen.index])
+
+
+def write_points(
+    path: Path,
+    tested: Mapping[str, Comparison],
+    rows: Mapping[str, pd.DataFrame],
+    ceilings: Collection[str],
+) -> None:
+    """Truth and prediction of the best system on the first target, evenly thinned."""
+    lines = ["y,prediction"]
+    for target, c in list(tested.items())[:1]:
+        best = next((name for name in rows[target]["system"] if name not in ceilings), rows[target]["system"].iloc[0])
+        kept = np.unique(np.linspace(0, len(c.y) - 1, min(len(c.y), POINTS)).astype(int))
+        lines += [f"{a:.5g},{b:.5g}" for a, b in zip(c.y[kept], c.predictions[best][0][kept], strict=True)]
+    with store.atomic(path) as temporary:
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,0 +1,174 @@
+"""results/tables/: the tables of every paper of which a system is in params.yaml, published beside measured.
+
+<paper>.md is for reading, <paper>.csv has every number. What the rows are and what their papers report is
+data: published.csv, published_papers.csv, published_tables.csv.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from pipeline.base import targets
+from pipeline.base.paths import Paths
+from pipeline.report import leaderboard, notes, published
+from pipeline.report.comparison import Comparison, against
+from pipeline.report.leaderboard import UNDEFINED
+from pipeline.report.published import Line, Paper
+from pipeline.storage import store
+
+Systems = Mapping[str, Mapping[str, Any]]
+COLUMNS = (
+    *("paper", "table", "target", "system", "name", "metric", "published", "measured", "low", "high", "spread"),
+    *("seeds", "n", "p", "p_holm", "dataset", "protocol", "part", "papers_data", "own_data"),
+)
+
+
+def write(
+    paths: Paths,
+    comparisons: Sequence[Comparison],
+    board: pd.DataFrame,
+    systems: Systems,
+    p: Mapping[str, Any],
+    *,
+    confidence: float,
+) -> None:
+    """Write both files of each paper; `board` is the leaderboard, `systems` each system.json, `p` params.yaml."""
+    folder = paths.results / "tables"
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in (*folder.glob("*.md"), *folder.glob("*.csv")):
+        old.unlink()
+    tested = {c.target: c for c in comparisons if c.part == "test"}
+    for paper in published.papers():
+        lines = _wanted(paper, systems)
+        rows = [row for target in tested for row in of_target(paper, lines, tested[target], board, systems)]
+        if not rows:
+            continue
+        frame = pd.DataFrame(rows, columns=COLUMNS)
+        leaderboard.write_csv(folder / f"{paper.paper}.csv", frame)
+        with store.atomic(folder / f"{paper.paper}.md") as temporary:
+            text = "\n".join(markdown(paper, frame, systems, p, confidence=confidence))
+            temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def _wanted(paper: Paper, systems: Systems) -> list[Line]:
+    """Lines of a paper's tables, ours where they are in params.yaml; none where the paper has no system there."""
+    numbers = {row.system for row in published.load() if row.paper == paper.paper}
+    lines = [line for line in published.lines(paper.paper) if line.system in numbers or line.system in systems]
+    return lines if numbers.intersection(systems) else []
+
+
+def of_target(
+    paper: Paper, lines: Sequence[Line], comparison: Comparison, board: pd.DataFrame, systems: Systems
+) -> Iterator[dict[str, Any]]:
+    """A row a table, system and metric of the paper, measured on the test part of one target."""
+    numbers = published.of_paper(paper.paper, comparison.target)
+    told = {(row.system, row.metric): row.value for row in numbers}
+    every = [row for row in published.load() if row.paper == paper.paper]
+    measured = board[(board["target"] == comparison.target) & (board["part"] == "test")].set_index("system")
+    ran = [name for name in dict.fromkeys(line.system for line in lines) if name in measured.index]
+    others = [name for name in ran if name != paper.proposed]
+    p_values = against(comparison, paper.proposed, others) if others != ran and len(comparison.y) > 1 else {}
+    for line in lines:
+        for metric in dict.fromkeys(row.metric for row in every):
+            row = {**vars(line), "target": comparison.target, "metric": metric, "papers_data": every[0].data}
+            row["published"] = told.get((line.system, metric))
+            if line.system in ran:
+                row |= _measured(measured.loc[line.system], metric)
+                row["p"], row["p_holm"] = p_values.get(line.system, (None, None))
+                row["own_data"] = measured["dataset"].iloc[0] == every[0].dataset
+            yield row
+
+
+def _measured(row: pd.Series, metric: str) -> dict[str, Any]:
+    same = ("seeds", "n", "dataset", "protocol", "part")
+    parts = {"measured": "", "low": "_low", "high": "_high", "spread": "_spread"}
+    return {**{k: row[k] for k in same}, **{k: row.get(f"{metric}{end}") for k, end in parts.items()}}
+
+
+def markdown(
+    paper: Paper, frame: pd.DataFrame, systems: Systems, p: Mapping[str, Any], *, confidence: float
+) -> Iterator[str]:
+    """The lines of <paper>.md."""
+    yield from (f"# {paper.paper}", "", f"{paper.title}: published beside measured.", "")
+    for target, of_one in frame.groupby("target", sort=False):
+        heading = [line for note in _heading(paper, of_one, p) for line in leaderboard.wrapped(note)]
+        yield from (f"## {target}", "", *heading, "")
+        for table, rows in of_one.groupby("table", sort=False):
+            yield from (f"### {table}", "", *leaderboard.render(_readable(rows)), "")
+    for note in _notes(paper, frame, systems, confidence):
+        yield from leaderboard.wrapped(note)
+
+
+def _heading(paper: Paper, rows: pd.DataFrame, p: Mapping[str, Any]) -> Iterator[str]:
+    ran = rows[rows["n"].notna()]
+    if not len(ran):
+        yield "None of these systems ran."
+        return
+    first, target = ran.iloc[0], rows["target"].iloc[0]
+    yield f"Published: {first['papers_data']}; errors in: {paper.scale}."
+    scale = targets.label(target, p["dataset"]["targets"][target])
+    yield f"Measured: {first['dataset']}, {first['protocol']}, test part, n = {first['n']:g}; errors in: {scale}."
+    if rows["published"].isna().all():
+        yield f"The paper has no numbers for {target}."
+    if not first["own_data"]:
+        drawn = " drawn by this project," if p["dataset"]["reader"] == "sample" else ""
+        yield (
+            f"**Substitute data**: `{first['dataset']}` is{drawn} not the paper's data. "
+            "Published and measured numbers cannot be compared; at most the order of the systems can."
+        )
+
+
+def _readable(rows: pd.DataFrame) -> pd.DataFrame:
+    """One line a system: for each metric what is published, what was measured and its interval; then p."""
+    lines = []
+    for system, metrics in rows.groupby("system", sort=False):
+        cells = {"system": metrics["name"].iloc[0], "entry": system}
+        for row in metrics.to_dict("records"):
+            cells |= _cells(row)
+        holm = metrics["p_holm"].iloc[0]
+        lines.append({**cells, "p": "<0.001" if holm < 0.001 else UNDEFINED if pd.isna(holm) else f"{holm:.3f}"})
+    text = pd.DataFrame(lines)
+    empty = [c for c in text if c.endswith(("p", "interval", "published")) and (text[c] == UNDEFINED).all()]
+    return text.drop(columns=empty)
+
+
+def _cells(row: Mapping[str, Any]) -> dict[str, str]:
+    short = leaderboard.SHORT[row["metric"]]
+    measured = figure(row["measured"])
+    spread = f" ±{row['spread']:.{len(measured.rpartition('.')[2])}f}" if pd.notna(row["spread"]) else ""
+    interval = UNDEFINED if pd.isna(row["low"]) else f"{figure(row['low'])} to {figure(row['high'])}"
+    return {
+        f"{short} published": figure(row["published"], exact=True),
+        f"{short} measured": "not run" if pd.isna(row["n"]) else measured + spread,
+        f"{short} interval": interval,
+    }
+
+
+def figure(value: float | None, *, exact: bool = False) -> str:
+    """A number with three decimals, or as many more as three digits, or all that is known of it, take."""
+    if pd.isna(value):
+        return UNDEFINED
+    text = f"{value:.3f}"
+    if float(text) == value or (abs(value) >= 0.1 and not exact):
+        return text
+    return f"{value:g}" if exact else f"{value:.3g}"
+
+
+def _notes(paper: Paper, frame: pd.DataFrame, systems: Systems, confidence: float) -> Iterator[str]:
+    ran = list(dict.fromkeys(frame.loc[frame["n"].notna(), "system"]))
+    absent = [name for name in dict.fromkeys(frame["system"]) if name not in systems]
+    if frame["low"].notna().any():
+        yield f"interval: holds {100 * confidence:g}% of the bootstrap resamples of the test posts."
+    if frame["p"].notna().any():
+        yield (
+            f"p: paired t-test of the absolute errors on the same posts against `{paper.proposed}`, with Holm's "
+            "correction; the CSV also has it without."
+        )
+    yield "–: undefined, such as Spearman of a constant, or not in the paper."
+    if absent:
+        yield f"Not run, for params.yaml has no such entry: {', '.join(absent)}."
+    if ran:
+        yield from notes.seeds({name: systems[name] for name in ran})
+    its = {name: system for name, system in systems.items() if name in set(frame["system"])}
+    yield from notes.of_systems(its)

@@ -1,0 +1,142 @@
+"""Content-addressed cache of extracted values, beside DVC's outputs, so that only what is new is extracted.
+
+A folder an extractor, named by the hash of all that decides its values; in it Arrow files with a row an
+image: `image_id` and `value` (the raw bytes of the array). A file is written once and never changed; files
+are memory-mapped, so that any rows of any of them cost only the pages they lie on.
+"""
+
+import ast
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pipeline.storage import store
+
+log = logging.getLogger(__name__)
+
+OPEN_FILES = 64
+"""Files mapped at a time."""
+STRAY = 3600
+"""Seconds after which a temporary file is what a kill left."""
+ROOT = Path(__file__).parents[2]
+
+
+class ValueCache:
+    """Values of images, by image_id, in one folder; `shape` and `dtype` of one image's values."""
+
+    def __init__(self, folder: Path, *, shape: Sequence[int], dtype: str):
+        self.folder = folder
+        self._shape, self._dtype = tuple(shape), np.dtype(dtype)
+        self._width = int(np.prod(self._shape, dtype=np.int64))
+        self._open = lru_cache(maxsize=OPEN_FILES)(self._map)
+        for stray in folder.glob(".*.tmp"):
+            if time.time() - stray.stat().st_mtime > STRAY:  # younger ones may be another process at work
+                stray.unlink(missing_ok=True)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look again at which images have values."""
+        found = {path: _ids(path) for path in sorted(self.folder.glob("*.arrow"))}
+        self._files = [path for path, ids in found.items() if ids is not None]
+        ids = [ids for ids in found.values() if ids is not None]
+        lengths = [len(i) for i in ids]
+        index = pd.Index(np.concatenate([np.empty(0, dtype=object), *ids]))
+        keep = ~index.duplicated()
+        self._ids = index[keep]
+        self._file = np.repeat(np.arange(len(ids)), lengths)[keep]
+        self._row = np.concatenate([np.empty(0, dtype=np.int64), *map(np.arange, lengths)])[keep].astype(np.int64)
+        self._open.cache_clear()
+
+    def lacking(self, image_ids: Collection[str]) -> list[str]:
+        """Those of the images that have no values yet, in their order."""
+        wanted = pd.Index(list(image_ids), dtype="object")
+        return wanted[self._ids.get_indexer(wanted) < 0].tolist()
+
+    def take(self, image_ids: np.ndarray) -> np.ndarray:
+        """Values [n, *shape] of images [n]; NaN (0 in whole numbers) where an id is missing or not in the cache."""
+        gap = np.nan if self._dtype.kind == "f" else 0
+        values = np.full((len(image_ids), *self._shape), gap, dtype=self._dtype)
+        places = self._ids.get_indexer(pd.Index(image_ids, dtype="object"))
+        places[pd.isna(image_ids)] = -1
+        files = np.where(places >= 0, self._file[places] if len(self._file) else -1, -1)
+        for file in np.unique(files[files >= 0]):
+            rows = np.flatnonzero(files == file)
+            values[rows] = self._open(int(file))[self._row[places[rows]]]
+        return values
+
+    def _map(self, file: int) -> np.ndarray:
+        column = _table(self._files[file]).column("value").combine_chunks()
+        flat = np.frombuffer(column.buffers()[1], self._dtype, count=len(column) * self._width)
+        return flat.reshape(-1, *self._shape)
+
+
+def _table(path: Path) -> pa.Table:
+    return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+
+
+def _ids(path: Path) -> np.ndarray | None:
+    """The image_ids [n] of a file; None, and the file is gone, where it is damaged."""
+    try:
+        return _table(path).column("image_id").to_numpy(zero_copy_only=False)
+    except (pa.ArrowInvalid, OSError):
+        log.warning("%s is damaged; its values are extracted again", path)
+        path.unlink(missing_ok=True)
+        return None
+
+
+def write(folder: Path, image_ids: Sequence[str], values: np.ndarray) -> None:
+    """Add values [n, *shape] of images [n] as one file, which appears complete or not at all; any process may."""
+    width = int(np.prod(values.shape[1:], dtype=np.int64)) * values.itemsize
+    value = pa.Array.from_buffers(pa.binary(width), len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
+    table = pa.table({"image_id": pa.array(image_ids, pa.string()), "value": value})
+    name = hashlib.sha256("".join(image_ids).encode()).hexdigest()[:32]
+    with store.atomic(folder / f"{name}.arrow") as temporary, pa.ipc.new_file(str(temporary), table.schema) as writer:
+        writer.write_table(table)
+
+
+def folder_of(root: Path, name: str, fingerprint: dict[str, Any]) -> Path:
+    """The folder of one extractor; says in `fingerprint.json` what it stands for."""
+    text = json.dumps(fingerprint, sort_keys=True)
+    folder = root / name / hashlib.sha256(text.encode()).hexdigest()[:32]
+    if not (folder / "fingerprint.json").exists():
+        store.write_json(folder / "fingerprint.json", fingerprint)
+    return folder
+
+
+def source_hash(path: Path) -> str:
+    """Hash of a module of features/ and of the modules of features/ it imports, without comments and docstrings."""
+    seen: dict[Path, str] = {}
+    queue = [path]
+    while queue:
+        file = queue.pop()
+        if file in seen:
+            continue
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            queue += [f for f in _features_imported(node) if f.name != "base.py" and f.is_file()]
+            if isinstance(node, _DOCUMENTED) and ast.get_docstring(node) is not None:
+                node.body = node.body[1:] or [ast.Pass()]
+        seen[file] = ast.dump(tree)
+    return hashlib.sha256("".join(seen[file] for file in sorted(seen)).encode()).hexdigest()
+
+
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def _features_imported(node: ast.AST) -> list[Path]:
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom) and node.module:
+        names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    else:
+        return []
+    return [ROOT / f"{name.replace('.', '/')}.py" for name in names if name.startswith("features.")]

@@ -1,0 +1,143 @@
+"""Posts, features and splits joined into what systems are fed.
+
+Shapes: n posts, d numbers a post.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+
+from pipeline.base import targets
+from pipeline.base.errors import UserError
+from pipeline.base.paths import Paths
+from pipeline.base.targets import Transform
+from pipeline.storage import store
+from pipeline.storage.stream import StreamedArray, open_feature
+
+PARTS = ("train", "validation", "test")
+BLOCK = 4096
+"""Rows read at a time where a table is made of a streamed feature."""
+
+
+@dataclass(frozen=True)
+class FeatureValues:
+    """One feature of n posts: `values` [n, *shape], NaN where a post has none; `names` of tabular columns.
+
+    Values too large for memory are a `pipeline.storage.stream.StreamedArray`, which reads from disk the rows that are
+    asked for; networks take either.
+    """
+
+    values: np.ndarray | StreamedArray
+    names: list[str] | None = None
+
+    @property
+    def width(self) -> int:
+        """Numbers a post has, whatever their shape."""
+        return int(np.prod(self.values.shape[1:], dtype=np.int64))
+
+    def take(self, rows: np.ndarray) -> "FeatureValues":
+        """The same of the posts at positions `rows`; of a streamed feature nothing is read yet."""
+        return FeatureValues(self.values.take(np.arange(len(self.values))[rows], axis=0), self.names)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Posts of one part, with one target.
+
+    `posts` has `post_id` and the columns the system declared; `features` those of its entry; `y` [n] is the
+    target after its transform, None for posts not yet published. `target` and `transform` name both.
+    """
+
+    posts: pd.DataFrame
+    features: Mapping[str, FeatureValues] = field(default_factory=dict)
+    y: np.ndarray | None = None
+    target: str = ""
+    transform: str = "identity"
+
+    def __len__(self) -> int:
+        return len(self.posts)
+
+    def take(self, rows: np.ndarray) -> "Examples":
+        """The same for the posts at positions `rows`."""
+        return replace(
+            self,
+            posts=self.posts.iloc[rows].reset_index(drop=True),
+            features={k: v.take(rows) for k, v in self.features.items()},
+            y=None if self.y is None else self.y[rows],
+        )
+
+    def matrix(self, features: Sequence[str]) -> np.ndarray:
+        """The named features side by side, float32 [n, d], NaN where a post has none.
+
+        Raises `UserError` for regions, pixels and the like that are too large for memory.
+        """
+        ends = np.cumsum([self.features[name].width for name in features], dtype=np.int64)
+        table = np.empty((len(self), ends[-1] if len(ends) else 0), dtype=np.float32)
+        for name, end in zip(features, ends, strict=True):
+            values, width = self.features[name].values, self.features[name].width
+            if values.ndim > 2 and not isinstance(values, np.ndarray):
+                shape = "x".join(map(str, values.shape[1:]))
+                raise UserError(f"features.{name}: {shape} numbers a post are too many for a system of tables")
+            for start in range(0, len(self), BLOCK):
+                rows = slice(start, start + BLOCK)
+                block = values[rows]
+                table[rows, end - width : end] = block.reshape(len(block), width)
+        return table
+
+    def names(self, features: Sequence[str]) -> list[str]:
+        """A name for each column of `matrix`: the feature's own, or `feature[i]`."""
+        names = []
+        for feature in features:
+            values = self.features[feature]
+            names += values.names or [f"{feature}[{i}]" for i in range(values.width)]
+        return names
+
+
+class Dataset:
+    """All posts with the features and columns of one system; gives out one part and target at a time."""
+
+    def __init__(self, paths: Paths, *, features: Sequence[str], columns: Sequence[str]):
+        self._posts = store.read_frame(paths.posts, ["post_id", *columns])
+        splits = store.read_frame(paths.splits)
+        rows = store.join_positions(splits["post_id"].to_numpy(), self._posts["post_id"].to_numpy(), str(paths.splits))
+        self._parts = splits["part"].to_numpy()[rows]
+        self._features = {name: self._read(paths, name) for name in features}
+
+    def _read(self, paths: Paths, name: str) -> FeatureValues:
+        table = open_feature(paths.feature(name))
+        ids = self._posts["post_id"].to_numpy()
+        rows = store.join_positions(table.post_id, ids, str(paths.feature(name)))
+        values = FeatureValues(table.values, table.names)
+        return values if np.array_equal(rows, np.arange(len(table.post_id))) else values.take(rows)
+
+    def parts(self, target: str, transform: str, columns: Sequence[str]) -> tuple[dict[str, Examples], Transform]:
+        """Examples of each part that have a usable target, and the transform fitted on the training part."""
+        usable = targets.usable(self._posts, target, transform)
+        rows = {part: np.flatnonzero(usable & (self._parts == part)) for part in PARTS}
+        if not len(rows["train"]):
+            raise UserError(f"dataset.targets.{target}: no training post has a value that {transform} is defined for")
+        raw, days = self._posts[target].to_numpy(np.float64, na_value=np.nan), targets.days_online(self._posts)
+        fitted = Transform(transform)
+        fitted.fit(raw[rows["train"]])
+        return {part: self._take(r, target, fitted, raw, days, columns) for part, r in rows.items()}, fitted
+
+    def _take(
+        self,
+        rows: np.ndarray,
+        target: str,
+        transform: Transform,
+        raw: np.ndarray,
+        days: np.ndarray | None,
+        columns: Sequence[str],
+    ) -> Examples:
+        posts = self._posts[["post_id", *columns]].iloc[rows].reset_index(drop=True)
+        y = transform.apply(raw[rows], None if days is None else days[rows])
+        features = {k: v.take(rows) for k, v in self._features.items()}
+        return Examples(posts=posts, features=features, y=y, target=target, transform=transform.name)
+
+
+def unpublished(posts: pd.DataFrame, features: dict[str, FeatureValues], target: str, transform: str) -> Examples:
+    """Examples of posts that have no target yet, in their order."""
+    return Examples(posts=posts.reset_index(drop=True), features=features, target=target, transform=transform)

@@ -1,0 +1,23 @@
+"""What every feature made by a network refuses."""
+
+import pytest
+
+from features.base import discover, feature_class
+from features.parts.network import NetworkFeature
+from pipeline.base.errors import UserError
+
+NETWORKS = [name for name in discover() if issubclass(feature_class(name), NetworkFeature)]
+
+
+def test_there_are_such_features():
+    assert {"clip_image", "inception", "vgg", "vgg_regions"} <= set(NETWORKS)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("size", [0, -1])
+def test_batches_have_at_least_one_picture(name, size):
+    needed = {"pretrained": None, **({"encoder": "tiny-vit"} if name == "clip_image" else {})}
+    with pytest.raises(UserError, match=rf"^features\.{name}\.batch_size: {size} is less than 1; null is"):
+        feature_class(name)(**needed, batch_size=size)
+    assert feature_class(name)(**needed, batch_size=1).batch_size == 1
+    assert feature_class(name)(**needed).batch_size > 1

@@ -1,0 +1,175 @@
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from pipeline.base import compute as module
+from pipeline.base.compute import Compute, OnceAWorker, map_shards
+from pipeline.base.errors import UserError
+
+TASKS = """
+import os
+import signal
+from pathlib import Path
+from pipeline.base.errors import UserError
+
+MADE = []
+
+class Model:
+    def __init__(self):
+        self.where = None
+
+    def __setstate__(self, state):
+        MADE.append(os.getpid())
+
+    def __getstate__(self):
+        return {"a": 1}
+
+def double(shard):
+    return 2 * shard, os.getpid()
+
+def bad_input(shard):
+    if shard == 2:
+        raise UserError("raw/x.jpg: mend me")
+    return shard
+
+def made(shard, carried):
+    assert isinstance(carried.value, Model)
+    return os.getpid(), len(MADE)
+
+def fails_once(shard, folder):
+    mark = Path(folder, f"tried-{shard}")
+    if not mark.exists():
+        mark.touch()
+        raise OSError("a moment's trouble")
+    return shard
+
+def dies_once(shard, folder):
+    mark = Path(folder, f"died-{shard}")
+    if shard == 1 and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return shard
+
+def always_dies(shard):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def threads(shard):
+    import cv2
+    import torch
+    return cv2.getNumThreads(), torch.get_num_threads()
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with the module `shard_tasks`, which workers can import as they can the project's modules."""
+    where = tmp_path_factory.mktemp("tasks")
+    (where / "shard_tasks.py").write_text(TASKS)
+    sys.path.insert(0, str(where))
+    yield where
+    sys.path.remove(str(where))
+
+
+@pytest.fixture(scope="module")
+def tasks(folder):
+    """Functions for shards, good and bad."""
+    import shard_tasks
+
+    return shard_tasks
+
+
+@pytest.fixture(scope="module")
+def scheduler(folder):
+    """Address of a scheduler with two workers, each a process of its own."""
+    environment = {**os.environ, "PYTHONPATH": f"{os.getcwd()}:{folder}"}  # noqa: PTH109
+    file = folder / "scheduler.json"
+    run = [sys.executable, "-W", "ignore", "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0"]
+    run += ["--no-dashboard", "--dashboard-address", ":0", "--scheduler-file", str(file)]
+    work = [sys.executable, "-W", "ignore", "-m", "distributed.cli.dask_worker", "--scheduler-file", str(file)]
+    work += ["--nworkers", "2", "--nthreads", "1", "--no-dashboard", "--local-directory", str(folder)]
+    quiet = {"env": environment, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    processes = [subprocess.Popen(run, **quiet), subprocess.Popen(work, **quiet)]
+    try:
+        deadline = time.monotonic() + 60
+        while not file.exists() or "address" not in file.read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield json.loads(file.read_text())["address"]
+    finally:
+        for process in reversed(processes):
+            process.terminate()
+        for process in processes:
+            process.wait(timeout=30)
+
+
+def results(compute, function, shards, *arguments):
+    """Results in the order of the shards."""
+    got = dict(map_shards(compute, function, shards, *arguments, title="test"))
+    return [got[i] for i in range(len(shards))]
+
+
+def test_one_shard_or_one_worker_needs_no_cluster(tasks, monkeypatch):
+    monkeypatch.setattr(module, "connect", lambda _: pytest.fail("a cluster was started"))
+    assert results(Compute(workers=1), tasks.double, [1, 2]) == [(2, os.getpid()), (4, os.getpid())]
+    assert results(Compute(), tasks.double, [5]) == [(10, os.getpid())]
+    assert results(Compute(scheduler="127.0.0.1:1"), tasks.double, []) == []
+
+
+def test_running_scheduler(tasks, scheduler, folder):
+    compute = Compute(scheduler=scheduler)
+    doubled = results(compute, tasks.double, list(range(20)))
+    assert [value for value, _ in doubled] == [2 * i for i in range(20)]
+    assert os.getpid() not in {pid for _, pid in doubled}
+    assert results(compute, tasks.fails_once, [1, 2, 3], str(folder)) == [1, 2, 3]
+    with pytest.raises(UserError, match=r"^raw/x\.jpg: mend me$"):
+        results(compute, tasks.bad_input, [1, 2, 3])
+    assert results(compute, tasks.threads, [1, 2]) == [(1, 1)] * 2
+
+
+def test_models_are_made_once_a_worker(tasks, scheduler):
+    made = results(Compute(scheduler=scheduler), tasks.made, list(range(12)), OnceAWorker(tasks.Model()))
+    assert {count for _, count in made} == {1}
+    assert len({pid for pid, _ in made}) <= 2
+
+
+def test_local_cluster_replaces_a_worker_that_dies(tasks, tmp_path, capfd):
+    assert results(Compute(workers=2), tasks.dies_once, [0, 1, 2, 3], str(tmp_path)) == [0, 1, 2, 3]
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_shard_that_always_kills_its_worker_ends_in_one_line(tasks, monkeypatch):
+    monkeypatch.setitem(module._QUIET, "distributed.scheduler.allowed-failures", 0)
+    with pytest.raises(UserError, match=r"compute: shard . of 2 ended its worker"):
+        results(Compute(workers=2), tasks.always_dies, [0, 1])
+
+
+def test_here_a_user_error_is_one_too(tasks):
+    with pytest.raises(UserError, match="mend me"):
+        results(Compute(workers=1), tasks.bad_input, [1, 2])
+
+
+def test_nobody_answers(tasks, monkeypatch):
+    monkeypatch.setattr(module, "TIMEOUT", "0.5s")
+    with pytest.raises(UserError, match=r"compute\.scheduler: nothing answers at tcp://127\.0\.0\.1:1"):
+        results(Compute(scheduler="tcp://127.0.0.1:1"), tasks.double, [1, 2])
+
+
+def test_workers_are_at_least_one():
+    with pytest.raises(UserError, match=r"compute\.workers"):
+        Compute(workers=0)
+
+
+def test_device_is_taken_as_given():
+    assert Compute(device="mps").pick_device() == "mps"
+    assert Compute().pick_device() in ("cpu", "cuda", "mps")
+
+
+def test_logs_are_quiet(tasks, caplog):
+    with caplog.at_level(logging.WARNING):
+        results(Compute(workers=1), tasks.double, [1])
+    assert not caplog.records

@@ -1,0 +1,194 @@
+import pandas as pd
+import pytest
+
+from pipeline import evaluate
+from pipeline.metrics import regression as metrics
+from pipeline.report import leaderboard, notes, plots, published
+
+
+@pytest.fixture(autouse=True)
+def _no_pictures(monkeypatch):
+    monkeypatch.setattr(plots, "draw", lambda *_, **__: None)
+
+
+def markdown(paths):
+    """Markdown as text, and its tables as a list of lists of rows."""
+    evaluate.main(paths)
+    text = (paths.results / "leaderboard.md").read_text(encoding="utf-8")
+    tables = [
+        [[cell.strip() for cell in line.strip("|").split("|")] for line in block.splitlines()]
+        for block in text.split("\n\n")
+        if block.startswith("|")
+    ]
+    return text, tables
+
+
+def column(table, name):
+    return {row[0]: row[table[0].index(name)] for row in table[2:]}
+
+
+def test_the_lowest_rmse_stands_first(trained):
+    _, [table] = markdown(trained())
+    assert [row[0] for row in table[2:]] == ["ceiling", "good", "bad", "mean"]
+
+
+def test_a_table_for_each_target(trained):
+    text, tables = markdown(trained(targets=("views", "likes")))
+    assert len(tables) == 2
+    assert "## views\n" in text
+    assert "## likes\n" in text
+
+
+def test_targets_keep_the_order_of_params(make_params):
+    p = make_params(dataset={"targets": {"views": "log2p1", "likes": "max"}})
+    rows = [{"system": "a", "target": t, "part": "test", "n": 1, "seeds": 1, "rmse": 1.0} for t in ("likes", "views")]
+    table = leaderboard.table(rows, p)
+    assert list(table["target"]) == ["views", "likes"]
+    assert [said.split()[-1] for said in table["protocol"]] == ["log2p1", "max"]
+
+
+def test_it_fits_a_terminal(trained):
+    systems = {"ceiling": 0.1, "xgb_clip_pca": 0.5, "catboost_window": 0.7, "mean": None}
+    text, _ = markdown(trained(systems=systems, seeds=(0, 1, 2)))
+    assert max(map(len, text.splitlines())) <= 120
+
+
+def test_columns_line_up(trained):
+    text, _ = markdown(trained())
+    assert len({len(line) for line in text.splitlines() if line.startswith("|")}) == 1
+
+
+def test_undefined_is_a_dash(trained):
+    _, [table] = markdown(trained())
+    assert column(table, "Spearman")["mean"] == "–"
+    assert column(table, "p")["good"] == "–"
+    assert "nan" not in str(table)
+
+
+def test_published_numbers_are_marked_unless_the_data_is_the_papers(trained):
+    text, [table] = markdown(trained(systems={"xgboost": 0.5, "good": 0.6}))
+    assert column(table, "published") == {"xgboost": "RMSE 1.178*", "good": "–"}
+    assert "`tiny`, not on the paper's data" in " ".join(text.split())
+    text, [table] = markdown(trained(systems={"xgboost": 0.5, "good": 0.6}, dataset={"name": "smpd"}))
+    assert column(table, "published")["xgboost"] == "RMSE 1.178"
+    assert "80,000 posts of SMPD" in text
+    assert "not on the paper's data" not in text
+
+
+def test_every_papers_first_metric_has_a_short_name(trained):
+    first = {"hybrid_cnn": "MedAE 0.086*", "uhan": "MSE 2.246*", "dsn": "MAE 1.192*", "amnl": "P@1 0.8604*"}
+    _, [table] = markdown(trained(systems=dict.fromkeys(first, 0.5)))
+    assert column(table, "published") == first
+
+
+def test_nothing_published_no_column(trained):
+    text, [table] = markdown(trained())
+    assert "published" not in table[0]
+    assert "published" not in text
+
+
+def test_notes_name_who_was_left_out_and_who_runs_with_less(trained, left_out, system, predicted):
+    paths = trained(systems_left_out={"picky": {}})
+    left_out(paths, "picky", "the data lacks comments")
+    why = "without clip_image: the data lacks image"
+    system(paths, "good", [predicted(20, "validation"), predicted(40)], why=why)
+    text, _ = markdown(paths)
+    assert "Left out: `picky`, because the data lacks comments." in text
+    assert f"Incomplete: `good` runs {why}." in text
+
+
+def test_notes_name_a_reason_once():
+    said = {"a": (False, "no x"), "b": (True, "without y"), "c": (False, "no x"), "d": (True, None), "e": (True, "z")}
+    systems = {name: {"run": runs, "why": why} for name, (runs, why) in said.items()}
+    assert list(notes.incomplete(systems)) == [
+        "Left out: `a`, `c`, because no x.",
+        "Incomplete: `b` runs without y.",
+        "Incomplete: `e` runs z.",
+    ]
+
+
+def test_notes_name_random_weights(trained, system, predicted):
+    paths = trained()
+    frames = [predicted(20, "validation"), predicted(40)]
+    features = {"clip_image": {"fingerprint": {"weights": {"pretrained": None}}}, "category": {"shape": [3]}}
+    system(paths, "good", frames, features=features)
+    text, _ = markdown(paths)
+    assert "Untrained: `clip_image` has seeded random weights, no learned ones (good)." in text
+    features["clip_image"]["fingerprint"]["weights"]["pretrained"] = "openai"
+    system(paths, "good", frames, features=features)
+    assert "Untrained" not in markdown(paths)[0]
+
+
+def test_notes_say_what_share_of_words_is_known():
+    state = {"known_share": 0.8493, "posts_without_known_word": 3}
+    metadata = {"fingerprint": {"pretrained": {"file": "glove.txt"}}, "state": state}
+    features = {"glove": metadata, "category": {"state": {}}, "pixels": {"state": None}}
+    said = list(notes.known_words({"a": {"features": features}, "b": {"features": features}, "c": {}}))
+    assert said == ["`glove`: 84.9% of the words of the training part have a vector; posts there without any: 3."]
+    metadata["fingerprint"]["pretrained"] = None
+    assert not list(notes.known_words({"a": {"features": features}}))
+
+
+def test_notes_name_the_chosen_features():
+    first, second = {"uses_vgg": 1.0, "uses_tfidf": 0.0, "uses_colour": 1.0, "C": 1.0}, {"uses_tfidf": 1.0}
+    systems = {
+        "svr": {"targets": {"score": {"report": {"0": first, "1": second, "2": first}}}},
+        "other": {"targets": {"score": {"report": {"0": {"C": 1.0}}}}},
+        "left_out": {"run": False},
+    }
+    (said,) = notes.combinations(systems)
+    assert said == "`svr` has the features that are best for score on the validation part: vgg + colour or tfidf."
+
+
+def test_notes_name_the_seeds(trained, system, predicted):
+    assert "every system was trained with seed 0" in markdown(trained())[0]
+    paths = trained()
+    system(paths, "good", [predicted(n, p, seeds=(4, 5)) for n, p in ((20, "validation"), (40, "test"))], seeds=(4, 5))
+    text, [table] = markdown(paths)
+    assert "Seeds: 0 (bad, ceiling, mean); 4, 5 (good)." in text
+    assert "±" in column(table, "RMSE")["good"]
+    assert "±" not in column(table, "RMSE")["bad"]
+
+
+def test_the_sample_says_what_it_is(trained):
+    assert "stands in for no real result" in markdown(trained(dataset={"reader": "sample", "name": "sample"}))[0]
+    assert "stands in for no real result" not in markdown(trained())[0]
+
+
+@pytest.mark.parametrize(
+    ("split", "expected"),
+    [
+        ({"method": "random", "ratios": [0.81, 0.09, 0.1]}, "random 81:9:10 seed 3 identity"),
+        ({"method": "users", "ratios": [0.7, 0.1, 0.2], "k": 2}, "users 70:10:20 k 2 seed 3 identity"),
+    ],
+)
+def test_protocol_is_readable_and_complete(split, expected):
+    assert leaderboard.protocol(split, 3, "identity") == expected
+
+
+def test_csv_lists_every_metric(trained):
+    paths = trained()
+    evaluate.main(paths)
+    table = pd.read_csv(paths.results / "leaderboard.csv")
+    for name in metrics.discover():
+        assert {name, f"{name}_low", f"{name}_high", f"{name}_spread"} <= set(table)
+
+
+def test_every_published_number_names_what_it_is_compared_with():
+    rows = published.load()
+    ranking = {"precision_at_1", "precision_at_3", "auc"}
+    assert {row.paper for row in rows} == {"picture-or-words", "uhan", "dsn", "xgb-clip", "amnl"}
+    assert all(row.metric in {*metrics.discover(), *ranking} and row.data and row.dataset for row in rows)
+    assert len({(row.system, row.target, row.metric) for row in rows}) == len(rows)
+
+
+def test_of_two_published_targets_only_the_same_counts():
+    assert [row.value for row in published.of_system("hybrid_cnn", "likes")] == [0.086, 0.347]
+    assert published.of_system("hybrid_cnn", "views") == []
+    assert [row.value for row in published.of_system("uhan", "likes")] == [2.246, 1.13]
+    assert published.of_system("no such system", "likes") == []
+
+
+def test_metadata_without_networks_has_no_random_weights():
+    assert not notes.has_random_weights({"shape": [3], "names": None})
+    assert notes.has_random_weights({"arguments": {"pretrained": None}})

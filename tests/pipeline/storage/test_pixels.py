@@ -1,0 +1,196 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.base.errors import UserError
+from pipeline.storage import pixels
+from pipeline.storage.pixels import Packing, Unusable
+
+PACKING = Packing(max_side=64)
+
+
+def rgb(data, packing=PACKING):
+    jpeg, width, height = pixels.pack(data, packing)
+    return pixels.decode(jpeg), width, height
+
+
+def status(data, packing=PACKING):
+    with pytest.raises(Unusable) as caught:
+        pixels.pack(data, packing)
+    return str(caught.value)
+
+
+def test_small_upright_jpeg_is_kept_byte_for_byte(draw):
+    data = draw["encoded"](draw["smooth"](64, 48))
+    assert pixels.pack(data, PACKING) == (data, 64, 48)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "WEBP", "BMP", "TIFF"])
+def test_other_formats_become_jpeg_of_the_same_pixels(draw, kind):
+    got, *size = rgb(draw["encoded"](draw["smooth"](), kind))
+    assert size == [64, 48]
+    # GIF has a palette of 256 colours.
+    assert np.abs(got.astype(int) - draw["smooth"]()).mean() < (6 if kind == "GIF" else 2)
+
+
+def test_decoded_pixels_are_those_pillow_gives(draw):
+    data = draw["encoded"](draw["noise"]())
+    with Image.open(pixels.io.BytesIO(data)) as image:
+        np.testing.assert_array_equal(rgb(data)[0], np.asarray(image))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_larger_ones_are_scaled_down(draw, kind):
+    got, width, height = rgb(draw["encoded"](draw["smooth"](400, 100), kind))
+    assert (width, height) == (400, 100)
+    assert got.shape == (16, 64, 3)
+    assert np.abs(got.astype(int) - draw["smooth"](64, 16)).mean() < 4
+
+
+def test_a_line_of_pixels_keeps_its_width(draw):
+    assert rgb(draw["encoded"](draw["noise"](1, 1000), "PNG"))[0].shape == (64, 1, 3)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
+@pytest.mark.parametrize("size", [(60, 30), (300, 150)])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_applied(draw, orientation, size, kind):
+    upright = draw["smooth"](*size)
+    stored = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.transpose(1, 0, 2),
+        6: np.rot90(upright),
+        7: upright[::-1, ::-1].transpose(1, 0, 2),
+        8: np.rot90(upright, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[pixels.ORIENTATION] = orientation
+    got, width, height = rgb(draw["encoded"](np.ascontiguousarray(stored), kind, exif=exif.tobytes()))
+    assert (width, height) == size
+    expected = draw["smooth"](got.shape[1], got.shape[0])
+    assert got.shape[1] == 2 * got.shape[0]
+    assert np.abs(got.astype(int) - expected).mean() < 8
+
+
+def test_odd_orientation_is_upright(draw):
+    exif = Image.Exif()
+    exif[pixels.ORIENTATION] = 77
+    assert rgb(draw["encoded"](draw["smooth"](), exif=exif.tobytes()))[1:] == (64, 48)
+
+
+def test_png_named_jpg_is_told_by_its_content(draw, tmp_path):
+    path = tmp_path / "wrong.jpg"
+    path.write_bytes(draw["encoded"](draw["smooth"](), "PNG"))
+    assert rgb(pixels.read(str(path), path.stat().st_size, PACKING))[0].shape == (48, 64, 3)
+
+
+def test_cmyk(draw):
+    image = Image.fromarray(draw["smooth"]()).convert("CMYK")
+    got = rgb(draw["encoded"](image, quality=95))[0]
+    assert np.abs(got.astype(int) - draw["smooth"]()).mean() < 6
+
+
+def test_greyscale(draw):
+    got = rgb(draw["encoded"](draw["smooth"]()[..., 0]))[0]
+    assert got.shape == (48, 64, 3)
+    assert np.abs(got[..., 0].astype(int) - draw["smooth"]()[..., 0]).mean() < 2
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_sixteen_bits_are_scaled_not_cut(draw, kind):
+    deep = draw["smooth"]()[..., 0].astype(np.uint16) * 257
+    got = rgb(draw["encoded"](deep, kind))[0]
+    assert np.abs(got[..., 0].astype(int) - draw["smooth"]()[..., 0]).mean() < 2
+
+
+def test_float_pictures(draw):
+    got = rgb(draw["encoded"]((draw["smooth"]()[..., 0] / 255).astype(np.float32), "TIFF"))[0]
+    assert np.abs(got[..., 0].astype(int) - draw["smooth"]()[..., 0]).mean() < 2
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA", "P"])
+def test_transparency_becomes_white(draw, mode):
+    pixels_ = np.zeros((48, 64, 4), np.uint8)
+    pixels_[:, 32:] = (200, 0, 0, 255)
+    image = Image.fromarray(pixels_)
+    if mode == "P":
+        image = image.convert("RGB").convert("P", palette=Image.Palette.ADAPTIVE)
+        data = draw["encoded"](image, "PNG", transparency=image.getpixel((0, 0)))
+    elif mode == "PA":
+        data = draw["encoded"](image.quantize(), "PNG")
+    else:
+        data = draw["encoded"](image.convert(mode), "PNG")
+    got = rgb(data)[0]
+    assert got[:, :28].min() > 240
+    assert got[:, 36:, 1].max() < 80
+
+
+def test_half_transparent_is_mixed_with_white(draw):
+    image = Image.new("RGBA", (32, 32), (0, 0, 0, 128))
+    assert abs(int(rgb(draw["encoded"](image, "PNG"))[0].mean()) - 127) < 3
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
+def test_animated_gives_its_first_frame(draw, kind):
+    frames = [Image.new("RGB", (32, 32), colour) for colour in ("red", "lime", "blue")]
+    options = {"lossless": True} if kind == "WEBP" else {}
+    got = rgb(draw["encoded"](frames[0], kind, save_all=True, append_images=frames[1:], **options))[0]
+    assert got[16, 16, 0] > 200
+    assert got[16, 16, 1:].max() < 30
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_one_pixel(draw, kind):
+    got, width, height = rgb(draw["encoded"](np.full((1, 1, 3), 120, np.uint8), kind))
+    assert (got.shape, width, height) == ((1, 1, 3), 1, 1)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "TIFF"])
+@pytest.mark.parametrize("share", [0.5, 0.9, 0.99])
+def test_truncated_is_never_packed(draw, kind, share):
+    data = draw["encoded"](draw["noise"](120, 90), kind)
+    assert status(data[: int(len(data) * share)]) in ("truncated", "unreadable")
+
+
+@pytest.mark.parametrize("size", [(60, 40), (300, 200)])
+@pytest.mark.parametrize("share", [0.3, 0.7, 0.98])
+def test_truncated_jpeg_is_called_so(draw, share, size):
+    data = draw["encoded"](draw["noise"](*size))
+    assert status(data[: int(len(data) * share)]) == "truncated"
+
+
+@pytest.mark.parametrize("data", [b"x", b"GIF89a", b"\xff\xd8\xff", b"<svg/>", b"\x89PNG\r\n\x1a\n", b"\0" * 5000])
+def test_no_picture_is_unreadable(data):
+    assert status(data) in ("unreadable", "truncated")
+
+
+def test_bomb_is_never_decoded(draw, monkeypatch):
+    data = draw["encoded"](Image.new("1", (20_000, 20_000)), "PNG")
+    assert len(data) < 100_000
+    monkeypatch.setattr(Image.Image, "load", lambda *_: pytest.fail("decoded"))
+    assert status(data) == "too large"
+
+
+def test_most_pixels_is_a_parameter(draw):
+    data = draw["encoded"](draw["smooth"]())
+    assert status(data, Packing(max_side=64, max_pixels=64 * 48 - 1)) == "too large"
+    assert pixels.pack(data, Packing(max_side=64, max_pixels=64 * 48))
+
+
+def test_huge_files_are_not_even_read(tmp_path):
+    path = tmp_path / "huge.jpg"
+    with path.open("wb") as file:
+        file.truncate(2**31)
+    with pytest.raises(Unusable, match="too large"):
+        pixels.read(str(path), path.stat().st_size, Packing(max_side=64, max_pixels=1000))
+
+
+@pytest.mark.parametrize("key", ["max_side", "quality", "shard_images", "max_pixels"])
+def test_ranges_are_checked(key):
+    with pytest.raises(UserError, match=rf"images\.{key}"):
+        Packing(**{"max_side": 64, key: 0})
+    with pytest.raises(UserError, match="quality"):
+        Packing(max_side=64, quality=101)
