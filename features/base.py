@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from pipeline.base import params
+from pipeline.base.binding import bind
 from pipeline.base.errors import UserError
 
 HORIZON = "collected_at"
@@ -121,9 +121,9 @@ def feature_class(name: str) -> type[Feature]:
 
 
 def make(name: str, entry: dict[str, Any] | None, **given: Any) -> Feature:
-    """An instance of features/<name>.py from its entry; `given` as `params.bind` takes it."""
+    """An instance of features/<name>.py from its entry; `given` as `bind` takes it."""
     cls = feature_class(name)
-    return cls(**params.bind(f"features.{name}", cls, entry, **{"device": "cpu", **given}))
+    return cls(**bind(f"features.{name}", cls, entry, **{"device": "cpu", **given}))
 
 
 def _classes(name: str) -> list[type[Feature]]:

@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.base import params, targets
+from pipeline.base import targets
+from pipeline.base.binding import bind
 from pipeline.base.errors import UserError
 from pipeline.storage.examples import Examples
 
@@ -128,7 +129,7 @@ def make(name: str, entry: dict[str, Any] | None, **given: Any) -> System:
         raise UserError(f"systems.{name}.seeds: {seeds!r} is no number of trainings, 1 or more")
     given = {"seed": 0, "device": "cpu", "checkpoint": None, **given}
     try:
-        return cls(**params.bind(f"systems.{name}", cls, entry, **given))
+        return cls(**bind(f"systems.{name}", cls, entry, **given))
     except UserError as error:
         raise UserError(str(error) if str(error).startswith("systems.") else f"systems.{name}: {error}") from None
 

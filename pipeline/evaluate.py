@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.base import params
+from pipeline.base.binding import bind
 from pipeline.base.errors import run_stage
 from pipeline.base.paths import Paths
 from pipeline.metrics import regression as metrics
@@ -26,7 +27,7 @@ Row = dict[str, Any]
 def main(paths: Paths = Paths()) -> None:
     """Score the predictions of every system of params.yaml and write results/."""
     p = params.load(paths.params)
-    scoring = Scoring(**params.bind("evaluate", Scoring, p["evaluate"]))
+    scoring = Scoring(**bind("evaluate", Scoring, p["evaluate"]))
     systems = {name: store.read_json(paths.model(name) / "system.json") for name in p["systems"]}
     comparisons = compare(paths, [name for name, s in systems.items() if s["run"]], p["dataset"]["targets"])
     ceilings = {name for name, entry in p["systems"].items() if (entry or {}).get("model", name) == "ceiling"}

@@ -15,6 +15,7 @@ import pandas as pd
 from features.base import PostsFeature
 from features.parts.extraction import Extractor
 from pipeline.base import params
+from pipeline.base.binding import bind
 from pipeline.base.compute import Compute
 from pipeline.base.errors import UserError, run_stage
 from pipeline.base.paths import Paths
@@ -40,7 +41,7 @@ def run(paths: Paths, p: dict[str, Any], name: str) -> None:
         log.warning("features.%s left out: %s", name, plan["why"])
         _write_nothing(paths, name, {"feature": name, "arguments": arguments, "why": plan["why"]})
         return
-    compute = Compute(**params.bind("compute", Compute, p["compute"]))
+    compute = Compute(**bind("compute", Compute, p["compute"]))
     extractor = Extractor.make(name, arguments, compute)
     of_posts = isinstance(extractor.feature, PostsFeature)
     posts = store.read_frame(paths.posts, ["post_id", *(plan["columns"] if of_posts else [])])

@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.base import params
+from pipeline.base.binding import bind
 from pipeline.base.compute import Compute, map_shards
 from pipeline.base.errors import UserError, run_stage
 from pipeline.base.paths import Paths
@@ -32,8 +33,8 @@ NO_IMAGE = "no image"
 def main(paths: Paths = Paths()) -> None:
     """Pack the images of posts.parquet; raises `UserError` where not one of them is found."""
     p = params.load(paths.params)
-    packing = Packing(**params.bind("images", Packing, p["images"]))
-    compute = Compute(**params.bind("compute", Compute, p["compute"]))
+    packing = Packing(**bind("images", Packing, p["images"]))
+    compute = Compute(**bind("compute", Compute, p["compute"]))
     frame = store.read_frame(paths.posts, [c for c in store.columns_of(paths.posts) if c in ("post_id", "image")])
     root = bind_dataset(p["dataset"]).reader(paths.root).image_root
     index = pack(frame, root, paths.images, packing, compute, memory=paths.cache / "images.parquet")

@@ -15,6 +15,7 @@ from features.base import HORIZON
 from models import base as models
 from pipeline import split
 from pipeline.base import params, targets
+from pipeline.base.binding import bind
 from pipeline.base.code import ROOT, hash_file, imported
 from pipeline.base.compute import Compute
 from pipeline.base.errors import UserError, run_stage
@@ -66,14 +67,14 @@ _REMEDY = "name the column under dataset.columns, remove the entry, or set datas
 
 def check_sections(p: dict[str, Any]) -> None:
     """Bind every section to the signature that reads it."""
-    params.bind("params", _top, {"seed": p["seed"]})
+    bind("params", _top, {"seed": p["seed"]})
     if p["seed"] < 0:
         raise UserError(f"seed: {p['seed']} is less than 0")
     bind_dataset(p["dataset"])
-    params.bind("split", split.assign, p["split"], posts=None, seed=p["seed"])
-    params.bind("images", Packing, p["images"])
-    params.bind("compute", Compute, p["compute"])
-    uncertainty.Scoring(**params.bind("evaluate", uncertainty.Scoring, p["evaluate"]))
+    bind("split", split.assign, p["split"], posts=None, seed=p["seed"])
+    bind("images", Packing, p["images"])
+    bind("compute", Compute, p["compute"])
+    uncertainty.Scoring(**bind("evaluate", uncertainty.Scoring, p["evaluate"]))
     for section in ("features", "systems"):
         if not isinstance(p[section], dict) or not p[section]:
             raise UserError(f"{section}: expected at least one entry")

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.base import params
+from pipeline.base.binding import bind
 from pipeline.base.errors import UserError, run_stage
 from pipeline.base.paths import Paths
 from pipeline.storage import store
@@ -32,7 +33,7 @@ NEEDS = {"chronological": "posted_at", "chronological_shuffled": "posted_at", "u
 def main(paths: Paths = Paths()) -> None:
     """Split the posts as the `split` section says."""
     p = params.load(paths.params)
-    keys = params.bind("split", assign, p["split"], posts=None, seed=p["seed"])
+    keys = bind("split", assign, p["split"], posts=None, seed=p["seed"])
     column = NEEDS.get(keys["method"])
     if column and column not in store.columns_of(paths.posts):
         raise UserError(

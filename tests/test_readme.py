@@ -14,6 +14,7 @@ from features.base import PostsFeature
 from models import base as models
 from models.base import System
 from pipeline.base import params
+from pipeline.base.binding import bind
 from pipeline.base.errors import UserError
 from pipeline.metrics import regression as metrics
 from pipeline.readers.base import Reader, reader_class
@@ -57,7 +58,7 @@ def test_all_four_extensions_are_shown():
 
 def test_the_feature_extracts(make_posts):
     cls = only_class(shown("features/text_length.py"), PostsFeature)
-    feature = cls(**params.bind("features.text_length", cls, entries("features")["text_length"]))
+    feature = cls(**bind("features.text_length", cls, entries("features")["text_length"]))
     frame = make_posts(5)
     frame.loc[0, "text"] = None
     values = feature.extract(frame[list(feature.columns)])
@@ -70,7 +71,7 @@ def test_the_feature_extracts(make_posts):
 def test_the_system_trains_and_comes_back(make_posts, tmp_path):
     cls = only_class(shown("models/quantile.py"), System)
     entry = {k: v for k, v in entries("systems")["upper_quartile"].items() if k != "model"}
-    system, again = (cls(**params.bind("systems.upper_quartile", cls, entry)) for _ in range(2))
+    system, again = (cls(**bind("systems.upper_quartile", cls, entry)) for _ in range(2))
     train = Examples(posts=make_posts(9)[["post_id"]], y=np.arange(9.0))
     system.fit(train, train)
     system.save(tmp_path)

@@ -14,7 +14,7 @@ from models.base import Roles
 from models.parts.projection import Projection
 from models.parts.regressor import Regressor
 from models.xgboost import XGBoost
-from pipeline.base import params
+from pipeline.base.binding import bind
 from pipeline.base.errors import UserError
 from pipeline.storage.examples import Examples
 
@@ -36,7 +36,7 @@ class Base:
     """
 
     def __init__(self, arguments: Mapping[str, Any], *, features: Sequence[str], stack: How, folds: int, seed: int):
-        self._arguments = params.bind("base", XGBoost, arguments, features=list(features), seed=seed)
+        self._arguments = bind("base", XGBoost, arguments, features=list(features), seed=seed)
         self._stack, self._folds, self._seed = stack, folds, seed
         self._booster = XGBoost(**self._arguments)
         if folds < 2:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pipeline.base import params, targets
+from pipeline.base import targets
+from pipeline.base.binding import bind
 from pipeline.base.errors import UserError
 from pipeline.readers.base import CANONICAL, Reader, reader_class
 
@@ -48,7 +49,7 @@ def bind_dataset(section: Mapping[str, Any]) -> DatasetParams:
     if not isinstance(section, Mapping):
         raise UserError("dataset: expected keys reader, name, path, targets")
     cls = reader_class(str(section.get("reader")))
-    bound = params.bind("dataset", _all_keys(cls), section)
+    bound = bind("dataset", _all_keys(cls), section)
     for name in bound["targets"].values():
         targets.Transform(name)
     if not bound["targets"]:

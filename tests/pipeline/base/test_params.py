@@ -16,8 +16,8 @@ from models import base as models
 from models.base import system_class
 from pipeline import plan
 from pipeline.base import params
+from pipeline.base.binding import bind
 from pipeline.base.errors import UserError
-from pipeline.base.params import bind
 
 ROOT = Path(__file__).parents[3]
 FILES = [ROOT / "params.yaml", *sorted((ROOT / "presets").glob("*.yaml"))]
