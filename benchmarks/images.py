@@ -12,9 +12,9 @@ from benchmarks.pictures import draw_photos
 from features.clip_image import ClipImage
 from features.parts.extraction import Extractor
 from pipeline.base.compute import Compute, OnceAWorker, map_shards
+from pipeline.base.sections import Entry, Packing
 from pipeline.images import pack
 from pipeline.storage.packs import Shard, read_shard, shards_of
-from pipeline.storage.pixels import Packing
 
 PHOTOS = 768
 EMBEDDED = 256
@@ -111,7 +111,7 @@ def _extraction(name: str, arguments: dict, folder: Path, posts: pd.DataFrame, c
     rounds = iter(range(100))
 
     def extract() -> None:
-        extractor, r = Extractor.make(name, arguments, Compute(device="cpu")), next(rounds)
+        extractor, r = Extractor.make(Entry(name, name, arguments=arguments), Compute(device="cpu")), next(rounds)
         where = {"images": folder / "packed-0", "cache_root": folder / f"cache-{name}-{r}", "compute": compute}
         extractor.write(folder / f"{name}-{r}.parquet", posts, **where)
 

@@ -37,14 +37,14 @@ def _main(folder: Path, n: int) -> None:
 
     from features.parts.extraction import Extractor
     from pipeline.base.compute import Compute
+    from pipeline.base.sections import Entry, Packing
     from pipeline.images import pack
-    from pipeline.storage.pixels import Packing
 
     here, packed = Compute(workers=1), folder / f"packed-{n}"
     posts = pd.DataFrame({"post_id": [str(i) for i in range(n)], "image": [f"{i}.jpg" for i in range(n)]})
     pack(posts, folder / "raw", packed, Packing(max_side=512), here)
     _say_peak()
-    extractor = Extractor.make("image_stats", {}, here)
+    extractor = Extractor.make(Entry("image_stats", "image_stats"), here)
     extractor.write(folder / f"{n}.parquet", posts, images=packed, cache_root=folder / f"cache-{n}", compute=here)
     _say_peak()
 

@@ -7,7 +7,7 @@ feature's name.
 import inspect
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -18,6 +18,7 @@ import pandas as pd
 
 from pipeline.base.binding import bind
 from pipeline.base.errors import UserError
+from pipeline.base.sections import Entry
 
 HORIZON = "collected_at"
 """Known before a post is published only as the horizon somebody asks for; see `Feature.reads_horizon`."""
@@ -78,6 +79,11 @@ class PostsFeature(Feature):
     def restore(self, state: dict[str, Any]) -> None:
         """Take back what `state` gave."""
 
+    @property
+    def needed(self) -> Sequence[str]:
+        """Columns that `extract` cannot do without, once it is fitted."""
+        return self.columns
+
     @abstractmethod
     def extract(self, posts: pd.DataFrame) -> np.ndarray:
         """Values [n, *shape] of `posts`; a row that cannot have any is all NaN."""
@@ -109,21 +115,27 @@ class ImageFeature(Feature):
 
 def discover() -> list[str]:
     """Names of all features in this folder, sorted."""
-    modules = [m.name for m in pkgutil.iter_modules([str(Path(__file__).parent)]) if m.name != "base"]
-    return sorted(name for name in modules if _classes(name))
+    return sorted(name for name in _modules() if _classes(name))
 
 
 def feature_class(name: str) -> type[Feature]:
     """The class in features/<name>.py. Raises `UserError` where there is none."""
-    if not (Path(__file__).parent / f"{name}.py").exists() or not _classes(name):
+    if name not in _modules() or not _classes(name):
         raise UserError(f"features.{name}: there is no feature of that name; known: {', '.join(discover())}")
     return _classes(name)[0]
 
 
-def make(name: str, entry: dict[str, Any] | None, **given: Any) -> Feature:
-    """An instance of features/<name>.py from its entry; `given` as `bind` takes it."""
-    cls = feature_class(name)
-    return cls(**bind(f"features.{name}", cls, entry, **{"device": "cpu", **given}))
+def make(entry: Entry, **given: Any) -> Feature:
+    """The feature that an entry of params.yaml describes; `given` as `bind` takes it.
+
+    Raises `UserError` for a key nothing reads, a missing one, or a value that cannot be.
+    """
+    cls = feature_class(entry.module)
+    return cls(**bind(f"features.{entry.name}", cls, entry.arguments, **{"device": "cpu", **given}))
+
+
+def _modules() -> list[str]:
+    return [module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)]) if module.name != "base"]
 
 
 def _classes(name: str) -> list[type[Feature]]:

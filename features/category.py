@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from features.base import PostsFeature
-from pipeline.base.errors import UserError
 
 LEVELS = ("category", "subcategory", "concept")
 
@@ -43,6 +42,10 @@ class Category(PostsFeature):
     def names(self) -> list[str]:
         return [f"{level}={value}" for level, values in self.vocabulary.items() for value in values]
 
+    @property
+    def needed(self) -> list[str]:
+        return list(self.vocabulary)
+
     def fit(self, posts: pd.DataFrame) -> None:
         self.vocabulary = {c: sorted(posts[c].dropna().unique().tolist()) for c in self.levels if c in posts}
 
@@ -57,8 +60,6 @@ class Category(PostsFeature):
         return np.concatenate([self._one_hot(posts, level) for level in self.vocabulary], axis=1)
 
     def _one_hot(self, posts: pd.DataFrame, level: str) -> np.ndarray:
-        if level not in posts:
-            raise UserError(f"posts: no column '{level}', which the feature category was made with; add it")
         values = self.vocabulary[level]
         hot = np.zeros((len(posts), len(values)), dtype=np.float32)
         position = pd.Index(values, dtype="object").get_indexer(pd.Index(posts[level], dtype="object"))

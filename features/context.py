@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from features.base import PostsFeature
-from pipeline.base.errors import UserError
 
 ELAPSED = "elapsed_hours"
 TIMES = ("posted_at", "collected_at")
@@ -65,9 +64,6 @@ class Context(PostsFeature):
 
     def _numbers(self, posts: pd.DataFrame) -> np.ndarray:
         """The columns as they stand, float64 [n, columns]; what is not finite is NaN."""
-        for column in self.columns:
-            if column not in posts:
-                raise UserError(f"posts: no column '{column}', which the feature context needs; add it")
         numbers = np.stack([_column(posts, name) for name in self.wanted], axis=1)
         return np.where(np.isfinite(numbers), numbers, np.nan)
 

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from features.base import PostsFeature
-from pipeline.base.errors import UserError
 
 TIME = "posted_at"
 CYCLES = {
@@ -57,6 +56,10 @@ class UserTime(PostsFeature):
         cycles = self.cycles if self.timed else []
         return [*self.kept, *(f"posted_{c}_utc_{value}" for c in cycles for value in CYCLES[c][0])]
 
+    @property
+    def needed(self) -> list[str]:
+        return [*self.kept, *([TIME] if self.timed else [])]
+
     def fit(self, posts: pd.DataFrame) -> None:
         self.timed = TIME in posts
         self.kept = [c for c in posts.columns if c not in ("post_id", TIME) and posts[c].notna().any()]
@@ -68,9 +71,6 @@ class UserTime(PostsFeature):
         self.kept, self.timed = list(state["columns"]), state["timed"]
 
     def extract(self, posts: pd.DataFrame) -> np.ndarray:
-        for column in [*self.kept, *([TIME] if self.timed else [])]:
-            if column not in posts:
-                raise UserError(f"posts: no column '{column}', which the feature user_time was made with; add it")
         parts = [posts[self.kept].to_numpy(dtype=np.float32, na_value=np.nan)]
         parts += [_one_hot(posts[TIME], c) for c in self.cycles] if self.timed else []
         return np.concatenate(parts, axis=1)

@@ -8,9 +8,8 @@ import pandas as pd
 
 from features.parts.text import TextFeature, count
 from features.parts.tokens import Words as Tokens
+from pipeline.storage.examples import PADDING, UNKNOWN_WORD
 
-PADDING, UNKNOWN = 0, 1
-"""Numbers that are no word of the vocabulary; its first has the next one."""
 MARK = " #desc: "
 """What the released code puts between title and description."""
 
@@ -80,10 +79,10 @@ class Words(TextFeature):
         return super().words(posts)
 
     def extract(self, posts: pd.DataFrame) -> np.ndarray:
-        number = {word: i for i, word in enumerate(self.vocabulary, start=UNKNOWN + 1)}
+        number = {word: i for i, word in enumerate(self.vocabulary, start=UNKNOWN_WORD + 1)}
         values = np.full((len(posts), self._length), PADDING, dtype=np.int32)
         for row, words in zip(values, self.words(posts), strict=True):
-            numbers = [number.get(word, UNKNOWN) for word in words if self._unknown or word in number]
+            numbers = [number.get(word, UNKNOWN_WORD) for word in words if self._unknown or word in number]
             row[: len(numbers)] = numbers[: self._length]
         return values
 

@@ -11,16 +11,17 @@ Shapes: n posts, d numbers a post.
 import inspect
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from pipeline.base import targets
 from pipeline.base.binding import bind
 from pipeline.base.errors import UserError
+from pipeline.base.sections import Entry
 from pipeline.storage.examples import Examples
 
 Roles = Mapping[str, Sequence[str]]
@@ -30,9 +31,15 @@ class System(ABC):
     """Predicts a target of a post. Learns on `train`, tunes and stops on `validation`, never sees test."""
 
     columns: tuple[str, ...] = ()
-    """Columns of posts.parquet it reads beside its features."""
+    """Columns of posts.parquet it reads beside its features, whatever the target."""
+    looks: ClassVar[bool] = False
+    """Whether it has any `attention`."""
     features: Sequence[str] | Roles = ()
     """Features it reads: a list, or a list for each role the class names."""
+
+    def reads(self, target: str, transform: str) -> tuple[str, ...]:
+        """Columns it reads for one target."""
+        return self.columns
 
     @abstractmethod
     def fit(self, train: Examples, validation: Examples) -> None:
@@ -62,6 +69,13 @@ class System(ABC):
         """Share of the gain by input name, summing to one; empty where the system has no such notion."""
         return {}
 
+    def attention(self, posts: Examples) -> dict[str, np.ndarray]:
+        """Where it looks in posts: `visual` [n, r], `textual` [n, w], `inter` [n, 2] (picture, words), if any.
+
+        Weights sum to one; to zero where a post lacks the modality.
+        """
+        return {}
+
 
 class Composed(System):
     """A system whose work one object does: `_model`, set by the constructor, with the methods of a system."""
@@ -87,17 +101,11 @@ class Composed(System):
         return self._model.curve()
 
 
-def missing_columns(system: System, target: str, transform: str, available: Collection[str]) -> list[str]:
-    """Columns the system needs for this target that a dataset with the `available` ones lacks."""
-    needed = [column.format(target=target, transform=transform) for column in system.columns]
-    return [column for column in needed if column not in available]
-
-
-def columns_read(system: System, target_transforms: dict[str, str]) -> list[str]:
-    """Columns of posts.parquet that training one system reads, beside `post_id`."""
-    columns = targets.columns_needed(target_transforms)
-    for target, transform in target_transforms.items():
-        columns += [c.format(target=target, transform=transform) for c in system.columns]
+def columns_read(system: System, targets_of: Mapping[str, str]) -> list[str]:
+    """Columns of posts.parquet that training a system reads for all targets, beside `post_id`."""
+    columns = targets.columns_needed(targets_of)
+    for target, transform in targets_of.items():
+        columns += system.reads(target, transform)
     return list(dict.fromkeys(columns))
 
 
@@ -109,29 +117,31 @@ def flat(features: Sequence[str] | Roles) -> list[str]:
 
 def discover() -> list[str]:
     """Names of all systems in this folder, sorted."""
-    modules = [m.name for m in pkgutil.iter_modules([str(Path(__file__).parent)]) if m.name != "base"]
-    return sorted(name for name in modules if _classes(name))
+    return sorted(name for name in _modules() if _classes(name))
 
 
 def system_class(name: str) -> type[System]:
     """The class in models/<name>.py. Raises `UserError` where there is none."""
-    if not (Path(__file__).parent / f"{name}.py").exists() or not _classes(name):
+    if name not in _modules() or not _classes(name):
         raise UserError(f"systems: there is no model '{name}'; known: {', '.join(discover())}")
     return _classes(name)[0]
 
 
-def make(name: str, entry: dict[str, Any] | None, **given: Any) -> System:
-    """An instance of the system an entry of params.yaml describes."""
-    entry = dict(entry or {})
-    cls = system_class(entry.pop("model", name))
-    seeds = entry.pop("seeds", 1)
-    if not isinstance(seeds, int) or seeds < 1:
-        raise UserError(f"systems.{name}.seeds: {seeds!r} is no number of trainings, 1 or more")
-    given = {"seed": 0, "device": "cpu", "checkpoint": None, **given}
+def make(entry: Entry, **given: Any) -> System:
+    """The system that an entry of params.yaml describes; `given` as `bind` takes it.
+
+    Raises `UserError` for a key nothing reads, a missing one, or a value that cannot be.
+    """
+    where, cls = f"systems.{entry.name}", system_class(entry.module)
+    arguments = bind(where, cls, entry.arguments, **{"seed": 0, "device": "cpu", "checkpoint": None, **given})
     try:
-        return cls(**bind(f"systems.{name}", cls, entry, **given))
+        return cls(**arguments)
     except UserError as error:
-        raise UserError(str(error) if str(error).startswith("systems.") else f"systems.{name}: {error}") from None
+        raise UserError(f"{where}: {error}") from None
+
+
+def _modules() -> list[str]:
+    return [module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)]) if module.name != "base"]
 
 
 def _classes(name: str) -> list[type[System]]:

@@ -11,14 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from models.parts.attention import Head, Items, RegionLayer, Regions, Words
 from models.parts.words_regions import Sizes, WordsRegions
-from pipeline.storage.examples import Examples
 
 Pooling = Literal["last", "mean"]
 
@@ -64,7 +62,9 @@ def _last(items: Items) -> Float[Tensor, "b w"]:
 
 
 class DMF(WordsRegions):
-    """Deep multi-modal fusion of regions and words."""
+    """Deep multi-modal fusion of regions and words: their mean and their last, so it does not look."""
+
+    looks = False
 
     def __init__(
         self,
@@ -117,7 +117,3 @@ class DMF(WordsRegions):
 
     def make(self, sizes: Sizes) -> DMFNetwork:
         return DMFNetwork(regions=sizes["regions"], words=sizes["words"], **self._network)
-
-    def attention(self, posts: Examples) -> dict[str, np.ndarray]:
-        """None: it takes the mean of the regions and the last of the words."""
-        return {}

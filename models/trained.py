@@ -1,19 +1,106 @@
-"""Trained systems as the stage `train` leaves them."""
+"""Trained systems as the stage `train` leaves them: data/models/<name>/system.json, and what each seed learned.
 
+Shapes: n posts.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from models.base import System, make
+import numpy as np
+
+from models.base import System, make, system_class
 from pipeline.base.errors import UserError
 from pipeline.base.paths import Paths
+from pipeline.base.sections import Entry
+from pipeline.base.targets import Transform
 from pipeline.storage import store
+from pipeline.storage.examples import Examples
+
+FILE = "system.json"
+BySeed = dict[int, dict[str, Any]]
 
 
-def load(paths: Paths, name: str, target: str, seed: int) -> tuple[System, dict[str, Any]]:
-    """A trained system and what `system.json` says of it. Raises `UserError` where it was not trained."""
-    description = store.read_json(paths.model(name) / "system.json")
-    if not description["run"]:
-        raise UserError(f"systems.{name} was left out in training: {description['why']}")
-    system = make(name, description["entry"], seed=seed)
-    system.load(Path(paths.model(name) / target / f"seed-{seed}"))
-    return system, description
+@dataclass
+class Learned:
+    """What training told of one target, each by seed, as the methods of `System` of the same names say."""
+
+    transform: dict[str, Any]
+    report: BySeed = field(default_factory=dict)
+    importance: BySeed = field(default_factory=dict)
+    curve: BySeed = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One entry of `systems` after training; `run` is false, and `why` says so, where it was left out."""
+
+    folder: Path
+    entry: Entry
+    run: bool
+    why: str | None = None
+    seeds: tuple[int, ...] = ()
+    features: Mapping[str, Any] = field(default_factory=dict)
+    """Metadata of the features it reads, by name."""
+    targets: Mapping[str, Learned] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The entry's name."""
+        return self.entry.name
+
+    @classmethod
+    def open(cls, paths: Paths, name: str) -> "Trained":
+        """The trained system of that name. Raises `UserError` where there is none."""
+        folder = paths.model(name)
+        content = store.read_json(folder / FILE)
+        targets = {
+            target: Learned(**{k: v if k == "transform" else _by_seed(v) for k, v in told.items()})
+            for target, told in content.pop("targets").items()
+        }
+        entry, seeds = Entry(**content.pop("entry")), tuple(content.pop("seeds"))
+        return cls(folder=folder, entry=entry, seeds=seeds, targets=targets, **content)
+
+    def write(self) -> None:
+        """Write what `open` reads."""
+        content = {k: v for k, v in asdict(self).items() if k != "folder"}
+        store.write_json(self.folder / FILE, content)
+
+    def place(self, target: str, seed: int) -> Path:
+        """The folder of what one training learned."""
+        return self.folder / target / f"seed-{seed}"
+
+    def unfitted(self) -> System:
+        """The system as it was before training; what it reads is known of it."""
+        return make(self.entry)
+
+    def system(self, target: str, seed: int) -> System:
+        """The system that was trained on a target from a seed. Raises `UserError` where it was left out."""
+        if not self.run:
+            raise UserError(f"systems.{self.name} was left out in training: {self.why}")
+        system = make(self.entry, seed=seed)
+        system.load(self.place(target, seed))
+        return system
+
+    def needs(self, target: str) -> tuple[str, ...]:
+        """Columns of posts it reads beside its features to predict a target."""
+        return self.unfitted().reads(target, self.targets[target].transform["name"])
+
+    def transform(self, target: str) -> Transform:
+        """The transform of a target, fitted in training."""
+        return Transform(**self.targets[target].transform)
+
+    def predict(self, posts: Examples) -> np.ndarray:
+        """Predictions [n] of the target of `posts`, mean over seeds."""
+        return np.mean([self.system(posts.target, seed).predict(posts) for seed in self.seeds], axis=0)
+
+    @property
+    def looks(self) -> bool:
+        """Whether the system has attention."""
+        return system_class(self.entry.module).looks
+
+
+def _by_seed(told: Mapping[str, Any]) -> BySeed:
+    """JSON has no whole numbers as keys."""
+    return {int(seed): value for seed, value in told.items()}

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from models.trained import Trained
 from pipeline.base import params
-from pipeline.base.binding import bind
 from pipeline.base.errors import run_stage
 from pipeline.base.paths import Paths
+from pipeline.base.sections import Scoring
 from pipeline.metrics import regression as metrics
 from pipeline.metrics import uncertainty
-from pipeline.metrics.uncertainty import Scoring
 from pipeline.report import curves, leaderboard, notes, plots, tables
 from pipeline.report.comparison import Comparison, against, compare
 from pipeline.storage import store
@@ -27,21 +27,19 @@ Row = dict[str, Any]
 def main(paths: Paths = Paths()) -> None:
     """Score the predictions of every system of params.yaml and write results/."""
     p = params.load(paths.params)
-    scoring = Scoring(**bind("evaluate", Scoring, p["evaluate"]))
-    systems = {name: store.read_json(paths.model(name) / "system.json") for name in p["systems"]}
-    comparisons = compare(paths, [name for name, s in systems.items() if s["run"]], p["dataset"]["targets"])
-    ceilings = {name for name, entry in p["systems"].items() if (entry or {}).get("model", name) == "ceiling"}
-    rows = [row for c in comparisons for row in score(c, scoring, seed=p["seed"], ceilings=ceilings)]
+    systems = {name: Trained.open(paths, name) for name in p.systems}
+    comparisons = compare(paths, [name for name, trained in systems.items() if trained.run], p.dataset.targets)
+    ceilings = {name for name, entry in p.systems.items() if entry.module == "ceiling"}
+    rows = [row for c in comparisons for row in score(c, p.evaluate, seed=p.seed, ceilings=ceilings)]
     table = leaderboard.table(rows, p)
     store.write_json(paths.results / "metrics.json", nested(rows, systems))
     leaderboard.write_csv(paths.results / "leaderboard.csv", table)
-    below = notes.of(table, systems, p, confidence=scoring.confidence)
-    leaderboard.write_markdown(paths.results / "leaderboard.md", table, below, p["dataset"]["name"])
-    tables.write(paths, comparisons, table, systems, p, confidence=scoring.confidence)
+    below = notes.of(table, systems, p)
+    leaderboard.write_markdown(paths.results / "leaderboard.md", table, below, p.dataset.name)
+    tables.write(paths, comparisons, table, systems, p)
     losses = curves.table(systems)
     curves.write(paths.results / "curves.csv", losses)
-    transforms = p["dataset"]["targets"]
-    plots.draw(paths, comparisons, table, systems, losses=losses, transforms=transforms, ceilings=ceilings)
+    plots.draw(paths, comparisons, table, systems, losses=losses, transforms=p.dataset.targets, ceilings=ceilings)
 
 
 def score(comparison: Comparison, scoring: Scoring, *, seed: int, ceilings: Collection[str] = ()) -> list[Row]:
@@ -88,14 +86,14 @@ def _against_best(comparison: Comparison, rows: Sequence[Row], ceilings: Collect
     return {name: {"p_vs_best": p, "p_holm": holm} for name, (p, holm) in tested.items()}
 
 
-def nested(rows: Sequence[Row], systems: Mapping[str, Any]) -> dict[str, Any]:
+def nested(rows: Sequence[Row], systems: Mapping[str, Trained]) -> dict[str, Any]:
     """What metrics.json holds: system -> target -> metric of the test part, and the system's own `report`."""
     content: dict[str, Any] = {}
     for row in rows:
         if row["part"] != "test":
             continue
         values = {m: significant(row[m]) for m in metrics.discover() if m in row}
-        report = mean_report(systems[row["system"]]["targets"][row["target"]]["report"])
+        report = mean_report(systems[row["system"]].targets[row["target"]].report)
         content.setdefault(row["system"], {})[row["target"]] = {
             "n": row["n"],
             **values,
@@ -104,7 +102,7 @@ def nested(rows: Sequence[Row], systems: Mapping[str, Any]) -> dict[str, Any]:
     return content
 
 
-def mean_report(by_seed: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+def mean_report(by_seed: Mapping[int, Mapping[str, Any]]) -> dict[str, float]:
     """What a system reports of itself, averaged over its seeds; only finite numbers."""
     reports = pd.DataFrame(list(by_seed.values())).select_dtypes("number")
     return {key: significant(value) for key, value in reports.mean().items() if np.isfinite(value)}

@@ -15,9 +15,8 @@ import pandas as pd
 from features.base import PostsFeature
 from features.parts.extraction import Extractor
 from pipeline.base import params
-from pipeline.base.binding import bind
-from pipeline.base.compute import Compute
 from pipeline.base.errors import UserError, run_stage
+from pipeline.base.params import Params
 from pipeline.base.paths import Paths
 from pipeline.storage import store
 
@@ -31,23 +30,22 @@ def main(paths: Paths = Paths()) -> None:
     run(paths, params.load(paths.params), sys.argv[1])
 
 
-def run(paths: Paths, p: dict[str, Any], name: str) -> None:
+def run(paths: Paths, p: Params, name: str) -> None:
     """Extract one entry of `features`; writes its file."""
-    if name not in p["features"]:
-        raise UserError(f"features.{name}: no such entry; known: {', '.join(p['features'])}")
-    plan = store.read_json(paths.plan("features", name))
-    arguments = p["features"][name] or {}
+    if name not in p.features:
+        raise UserError(f"features.{name}: no such entry; known: {', '.join(p.features)}")
+    plan, entry = store.read_json(paths.plan("features", name)), p.features[name]
     if not plan["run"]:
         log.warning("features.%s left out: %s", name, plan["why"])
-        _write_nothing(paths, name, {"feature": name, "arguments": arguments, "why": plan["why"]})
+        left_out = {"feature": name, "module": entry.module, "arguments": entry.arguments, "why": plan["why"]}
+        _write_nothing(paths, name, left_out)
         return
-    compute = Compute(**bind("compute", Compute, p["compute"]))
-    extractor = Extractor.make(name, arguments, compute)
+    extractor = Extractor.make(entry, p.compute)
     of_posts = isinstance(extractor.feature, PostsFeature)
     posts = store.read_frame(paths.posts, ["post_id", *(plan["columns"] if of_posts else [])])
     if of_posts:
         extractor.feature.fit(posts[_training(paths, posts)].reset_index(drop=True))
-    extractor.write(paths.feature(name), posts, images=paths.images, cache_root=paths.cache, compute=compute)
+    extractor.write(paths.feature(name), posts, images=paths.images, cache_root=paths.cache, compute=p.compute)
 
 
 def _training(paths: Paths, posts: pd.DataFrame) -> np.ndarray:

@@ -16,14 +16,13 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.base import params
-from pipeline.base.binding import bind
 from pipeline.base.compute import Compute, map_shards
 from pipeline.base.errors import UserError, run_stage
 from pipeline.base.paths import Paths
-from pipeline.readers.dataset import bind_dataset
+from pipeline.base.sections import Packing
+from pipeline.readers import dataset
 from pipeline.storage import packs, pixels, store
 from pipeline.storage.packs import Batch, Original, Outcome
-from pipeline.storage.pixels import Packing
 
 log = logging.getLogger(__name__)
 
@@ -33,11 +32,9 @@ NO_IMAGE = "no image"
 def main(paths: Paths = Paths()) -> None:
     """Pack the images of posts.parquet; raises `UserError` where not one of them is found."""
     p = params.load(paths.params)
-    packing = Packing(**bind("images", Packing, p["images"]))
-    compute = Compute(**bind("compute", Compute, p["compute"]))
     frame = store.read_frame(paths.posts, [c for c in store.columns_of(paths.posts) if c in ("post_id", "image")])
-    root = bind_dataset(p["dataset"]).reader(paths.root).image_root
-    index = pack(frame, root, paths.images, packing, compute, memory=paths.cache / "images.parquet")
+    root = dataset.make(p.dataset, paths.root).image_root
+    index = pack(frame, root, paths.images, p.images, p.compute, memory=paths.cache / "images.parquet")
     counts = index["status"].value_counts()
     named = len(index) - counts.get(NO_IMAGE, 0)
     if named and named == counts.get("missing", 0) + counts.get("outside", 0):

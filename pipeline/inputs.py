@@ -10,7 +10,7 @@ import pandas as pd
 
 from models import base as models
 from pipeline.base import params
-from pipeline.base.code import ROOT, code_of, hash_file
+from pipeline.base.code import hash_file, hashes
 from pipeline.base.errors import run_stage
 from pipeline.base.paths import Paths
 from pipeline.storage import store
@@ -20,16 +20,16 @@ def main(paths: Paths = Paths()) -> None:
     """Write one file for each system of params.yaml."""
     p = params.load(paths.params)
     splits = hash_file(paths.splits)
-    feature_hashes = {f: hash_file(paths.feature(f)) for f in p["features"]}
-    for name, entry in p["systems"].items():
+    feature_hashes = {f: hash_file(paths.feature(f)) for f in p.features}
+    for name, entry in p.systems.items():
         plan = store.read_json(paths.plan("systems", name))
-        columns = models.columns_read(models.make(name, entry), p["dataset"]["targets"]) if plan["run"] else []
+        columns = models.columns_read(models.make(entry), p.dataset.targets) if plan["run"] else []
         content = {
             "plan": plan,
             "splits": splits,
             "features": {f: feature_hashes[f] for f in models.flat(plan["features"])},
             "posts": hash_columns(paths, columns),
-            "code": {m: hash_file(ROOT / m) for m in code_of((entry or {}).get("model", name))},
+            "code": hashes(f"models/{entry.module}.py"),
         }
         store.write_json(paths.inputs(name), content)
 

@@ -16,10 +16,12 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.base import params, targets
+from pipeline.base.binding import bind
 from pipeline.base.errors import UserError, run_stage
 from pipeline.base.paths import Paths
+from pipeline.base.sections import Dataset
+from pipeline.readers import dataset
 from pipeline.readers.base import CANONICAL, FOLLOWS, INTERACTIONS, Raw, reader_class
-from pipeline.readers.dataset import bind_dataset
 from pipeline.readers.parts.audit import Audit
 from pipeline.readers.parts.clean import KINDS
 from pipeline.storage import store
@@ -38,12 +40,11 @@ _GRACE = pd.Timedelta(days=1)
 
 def main(paths: Paths = Paths()) -> None:
     """Read, check and write the dataset that params.yaml names."""
-    section = params.load(paths.params)["dataset"]
-    dataset = bind_dataset(section)
-    raw = dataset.reader(paths.root).read(list(dataset.targets))
-    posts = clean(raw, dataset.targets, draw=dataset.draw)
+    section = params.load(paths.params).dataset
+    raw = dataset.make(section, paths.root).read(list(section.targets))
+    posts = clean(raw, section.targets, draw=section.draw)
     raw.audit.report(raw.file)
-    raw.audit.check(raw.file, dataset.max_dropped)
+    raw.audit.check(raw.file, section.max_dropped)
     others = {
         paths.interactions: _links(raw.interactions, INTERACTIONS, posts),
         paths.follows: _links(raw.follows, FOLLOWS, posts),
@@ -56,16 +57,16 @@ def main(paths: Paths = Paths()) -> None:
     store.write_json(paths.audit, {"file": raw.file, "columns": present, **counts, **raw.audit.as_dict()})
 
 
-def read_drafts(section: Mapping[str, Any], path: Path) -> tuple[pd.DataFrame, Path, Audit]:
+def read_drafts(section: Dataset, path: Path) -> tuple[pd.DataFrame, Path, Audit]:
     """Posts yet to be published, from a table: `(posts, the folder image paths start from, audit)`.
 
     Column names are mapped as in the dataset where it is a table. Without a `post_id` column the row number
     serves. Raises `UserError` where the file holds no usable row.
     """
     table = reader_class("table")
-    keys = bind_dataset(section).reader_keys if section.get("reader") == "table" else {}
+    keys = section.keys if section.reader == "table" else {}
     own = {k: v for k, v in keys.items() if k in ("columns", "extra_columns")}
-    reader = table(path=str(path), **own)
+    reader = table(**bind("dataset", table, own, path=str(path)))
     raw = reader.read(None)
     posts = clean(raw, None)
     raw.audit.report(raw.file)

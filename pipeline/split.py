@@ -19,7 +19,6 @@ import numpy as np
 import pandas as pd
 
 from pipeline.base import params
-from pipeline.base.binding import bind
 from pipeline.base.errors import UserError, run_stage
 from pipeline.base.paths import Paths
 from pipeline.storage import store
@@ -33,17 +32,16 @@ NEEDS = {"chronological": "posted_at", "chronological_shuffled": "posted_at", "u
 def main(paths: Paths = Paths()) -> None:
     """Split the posts as the `split` section says."""
     p = params.load(paths.params)
-    keys = bind("split", assign, p["split"], posts=None, seed=p["seed"])
-    column = NEEDS.get(keys["method"])
+    column = NEEDS.get(p.split.method)
     if column and column not in store.columns_of(paths.posts):
         raise UserError(
-            f"split.method: {keys['method']} needs column '{column}', which the data lacks; random does not"
+            f"split.method: {p.split.method} needs column '{column}', which the data lacks; random does not"
         )
-    keys["posts"] = store.read_frame(paths.posts, ["post_id", *([column] if column else [])])
-    splits = assign(**keys)
+    posts = store.read_frame(paths.posts, ["post_id", *([column] if column else [])])
+    splits = assign(posts, seed=p.seed, **vars(p.split))
     store.write_frame(paths.splits, splits)
     counts = splits["part"].value_counts()
-    log.info("split %s: %s", keys["method"], ", ".join(f"{counts.get(p, 0)} {p}" for p in (*PARTS, "unused")))
+    log.info("split %s: %s", p.split.method, ", ".join(f"{counts.get(p, 0)} {p}" for p in (*PARTS, "unused")))
     if counts.get("unused"):
         log.warning("split: %d posts have no %s and belong to no part", counts["unused"], column)
 

@@ -5,11 +5,10 @@ seed and predicts the validation and test parts. Networks keep their states in d
 all is done: run again after a kill, the stage goes on where it was, and repeats no training that had ended.
 """
 
-import hashlib
-import json
 import logging
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,13 @@ import numpy as np
 import pandas as pd
 
 from models import base as models
+from models.trained import Learned, Trained
 from pipeline.base import params
-from pipeline.base.code import ROOT, code_of, hash_file
-from pipeline.base.compute import Compute
+from pipeline.base.code import digest
 from pipeline.base.errors import UserError, run_stage
+from pipeline.base.params import Params
 from pipeline.base.paths import Paths
+from pipeline.base.sections import Entry
 from pipeline.storage import store
 from pipeline.storage.examples import Dataset, Examples
 
@@ -37,22 +38,21 @@ def main(paths: Paths = Paths()) -> None:
     train(paths, params.load(paths.params), sys.argv[1])
 
 
-def train(paths: Paths, p: dict[str, Any], name: str) -> None:
+def train(paths: Paths, p: Params, name: str) -> None:
     """Train one entry of `systems`; writes its model folder and its predictions."""
-    if name not in p["systems"]:
-        raise UserError(f"systems.{name}: no such entry; known: {', '.join(p['systems'])}")
+    if name not in p.systems:
+        raise UserError(f"systems.{name}: no such entry; known: {', '.join(p.systems)}")
     plan = store.read_json(paths.plan("systems", name))
     folder = paths.model(name)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     predictions = [pd.DataFrame({c: pd.Series(dtype=t) for c, t in zip(COLUMNS, _DTYPES, strict=True)})]
-    description = {"run": plan["run"], "why": plan["why"]}
+    trained = Trained(folder, p.systems[name], plan["run"], plan["why"])
     if plan["run"]:
-        frames, learned = _train_all(paths, p, name, plan)
-        predictions, description = frames, {**description, **learned}
+        predictions, trained = _train_all(paths, p, replace(trained, entry=_planned(trained.entry, plan)))
     else:
         log.warning("systems.%s left out: %s", name, plan["why"])
-    store.write_json(folder / "system.json", description)
+    trained.write()
     store.write_frame(paths.predictions(name), pd.concat(predictions, ignore_index=True))
     shutil.rmtree(_states(paths, name), ignore_errors=True)
 
@@ -65,41 +65,38 @@ def _states(paths: Paths, name: str) -> Path:
     return paths.cache / "training" / name
 
 
-def _code(model: str) -> str:
-    """Hash of the code a system learns with: states of other code are those of another training."""
-    hashes = {module: hash_file(ROOT / module) for module in code_of(model)}
-    return hashlib.sha256(json.dumps(hashes).encode()).hexdigest()[:16]
+def _planned(entry: Entry, plan: dict[str, Any]) -> Entry:
+    """The entry with those of its features that the data has."""
+    features = {"features": plan["features"]} if models.flat(plan["features"]) else {}
+    return replace(entry, arguments={**entry.arguments, **features})
 
 
-def _train_all(paths: Paths, p: dict[str, Any], name: str, plan: dict[str, Any]) -> tuple[list, dict[str, Any]]:
-    entry = dict(p["systems"][name] or {})
-    if models.flat(plan["features"]):
-        entry["features"] = plan["features"]
-    probe = models.make(name, entry)
-    used = models.flat(plan["features"])
-    data = Dataset(paths, features=used, columns=models.columns_read(probe, p["dataset"]["targets"]))
-    device = Compute(**(p["compute"] or {})).pick_device()
-    seeds = [p["seed"] + i for i in range(entry.get("seeds", 1))]
-    states = _states(paths, name) / _code(entry.get("model", name))
+def _train_all(paths: Paths, p: Params, trained: Trained) -> tuple[list[pd.DataFrame], Trained]:
+    entry, name = trained.entry, trained.name
+    probe = models.make(entry)
+    used = models.flat(probe.features)
+    data = Dataset(paths, features=used, columns=models.columns_read(probe, p.dataset.targets))
+    device = p.compute.pick_device()
+    seeds = [p.seed + i for i in range(entry.seeds)]
+    # States of other code are those of another training.
+    states = _states(paths, name) / digest(f"models/{entry.module}.py")[:16]
     frames, learned = [], {}
-    for target, transform_name in p["dataset"]["targets"].items():
-        columns = [c.format(target=target, transform=transform_name) for c in probe.columns]
-        parts, transform = data.parts(target, transform_name, columns)
-        learned[target] = {"transform": transform.state(), "report": {}, "importance": {}, "curve": {}}
+    for target, transform_name in p.dataset.targets.items():
+        parts, transform = data.parts(target, transform_name, probe.reads(target, transform_name))
+        told = learned[target] = Learned(transform.state())
         for seed in seeds:
             log.info("%s: %s, seed %d, %d training posts", name, target, seed, len(parts["train"]))
-            place = Path(target) / f"seed-{seed}"
-            system = models.make(name, entry, seed=seed, device=device, checkpoint=states / place)
+            state = states / target / f"seed-{seed}"
+            system = models.make(entry, seed=seed, device=device, checkpoint=state)
             system.fit(parts["train"], parts["validation"])
-            where = paths.model(name) / place
+            where = trained.place(target, seed)
             where.mkdir(parents=True)
             system.save(where)
             frames += [_predict(system, parts[part], part, seed) for part in ("validation", "test")]
-            learned[target]["report"][seed] = system.report()
-            learned[target]["importance"][seed] = system.importance()
-            learned[target]["curve"][seed] = system.curve()
+            told.report[seed], told.curve[seed] = system.report(), system.curve()
+            told.importance[seed] = system.importance()
     metadata = {f: store.feature_metadata(paths.feature(f)) for f in used}
-    return frames, {"entry": entry, "seeds": seeds, "features": metadata, "targets": learned}
+    return frames, replace(trained, seeds=tuple(seeds), features=metadata, targets=learned)
 
 
 def _predict(system: models.System, posts: Examples, part: str, seed: int) -> pd.DataFrame:

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from pipeline.base.compute import Compute
+from pipeline.base.sections import Packing
 from pipeline.images import pack
-from pipeline.storage.pixels import Packing
 
 ROOT = Path(__file__).parents[1]
 HERE = Compute(workers=1)

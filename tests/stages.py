@@ -1,6 +1,6 @@
 """The stages, one after another in this process, as `dvc repro` runs them."""
 
-from pipeline import evaluate, features, images, inputs, plan, posts, split, train
+from pipeline import evaluate, features, images, inputs, look, plan, posts, split, train
 from pipeline.base import params
 
 
@@ -9,10 +9,11 @@ def run_stages(paths, *, results=True):
     for stage in (posts, plan, images, split):
         stage.main(paths)
     p = params.load(paths.params)
-    for name in p["features"]:
+    for name in p.features:
         features.run(paths, p, name)
     inputs.main(paths)
-    for name in p["systems"]:
+    for name in p.systems:
         train.train(paths, p, name)
     if results:
+        look.main(paths)
         evaluate.main(paths)

@@ -39,7 +39,7 @@ def smaller(entry):
 
 def test_smpd_goes_through_its_preset(tmp_path, tiny_clip):
     write_smpd_folder(tmp_path / "data/smpd", n=60)
-    p = params.load(ROOT / "presets/xgb-clip.yaml")
+    p = params.read(ROOT / "presets/xgb-clip.yaml")
     p["features"]["clip_image"] = {"encoder": "tiny-likecast", "pretrained": None}
     p["systems"] = {name: smaller(entry) for name, entry in p["systems"].items()}
     p["compute"]["workers"], p["evaluate"]["bootstrap"] = 1, 20

@@ -8,12 +8,13 @@ import pytest
 
 from features import base as features
 from models import base as models
-from pipeline import plan
 from pipeline.base import params
 from pipeline.base.paths import Paths
+from pipeline.readers import dataset
 
 ROOT = Path(__file__).parents[1]
-STAGES = ["sample", "posts", "images", "split", "plan", "features", "inputs", "train", "evaluate", "predict"]
+STAGES = ["code", "sample", "posts", "plan", "images", "split"]
+STAGES += ["features", "inputs", "train", "look", "evaluate", "predict"]
 ROOMS = {
     "pipeline/base": set(),
     "pipeline/storage": {"pipeline/base"},
@@ -83,12 +84,12 @@ def test_every_dependency_has_its_reason_and_its_pin():
 @pytest.mark.parametrize("path", [Paths(ROOT).params, *sorted((ROOT / "presets").glob("*.yaml"))], ids=lambda p: p.name)
 def test_params_files_have_only_keys_that_are_read(path):
     p = params.load(path)
-    plan.check_sections(p)
-    for name, entry in p["features"].items():
-        features.make(name, entry)
-    for name, entry in p["systems"].items():
-        used = models.flat(models.make(name, entry).features)
-        assert set(used) <= set(p["features"]), f"systems.{name} uses a feature without an entry"
+    dataset.make(p.dataset, ROOT)
+    for entry in p.features.values():
+        features.make(entry)
+    for name, entry in p.systems.items():
+        used = models.flat(models.make(entry).features)
+        assert set(used) <= set(p.features), f"systems.{name} uses a feature without an entry"
 
 
 def test_there_are_presets():

@@ -83,7 +83,7 @@ def ran(tmp_path_factory):
     root = tmp_path_factory.mktemp("tweets")
     write_tweets(root / "data/tweets")
     write_vectors(root / "data/weights/glove.txt")
-    p = params.load(ROOT / "presets/picture-or-words.yaml")
+    p = params.read(ROOT / "presets/picture-or-words.yaml")
     p["features"]["pixels"]["image_size"] = 16
     p["features"]["inception"] |= {"pretrained": None, "image_size": 75}
     p["features"]["bow"]["minimum_count"] = 3

@@ -113,7 +113,7 @@ def test_commands_name_what_there_is():
         assert (ROOT / f"{module.replace('.', '/')}.py").is_file(), module
     for preset in re.findall(r"presets/\S+\.yaml", README):
         assert (ROOT / preset).is_file(), preset
-    p = params.load(ROOT / "params.yaml")
+    p = params.read(ROOT / "params.yaml")
     for key in re.findall(r"-S (\S+)=", SHELL):
         section = p
         for part in key.split("."):

@@ -55,7 +55,7 @@ def small(p, root):
 def ran(tmp_path_factory):
     root = tmp_path_factory.mktemp("uhan")
     write_flickr(root / "data/flickr179k")
-    paths = small(params.load(ROOT / "presets/uhan.yaml"), root)
+    paths = small(params.read(ROOT / "presets/uhan.yaml"), root)
     run_stages(paths)
     return paths
 
@@ -68,7 +68,7 @@ def test_every_system_ran(ran):
 
 def test_every_system_runs_as_released(tmp_path):
     write_flickr(tmp_path / "data/flickr179k")
-    paths = small(params.load(ROOT / "presets/uhan-released.yaml"), tmp_path)
+    paths = small(params.read(ROOT / "presets/uhan-released.yaml"), tmp_path)
     run_stages(paths, results=False)
     assert len(store.read_frame(paths.posts)) == N - 1  # one is not ASCII
     for name in SYSTEMS:
@@ -147,7 +147,7 @@ WITHOUT = {
     ],
 )
 def test_the_presets_have_the_papers_numbers(name, fusion, attention, form, words):
-    p = params.load(ROOT / f"presets/{name}.yaml")
+    p = params.read(ROOT / f"presets/{name}.yaml")
     assert p["split"] == {"method": "chronological_shuffled", "ratios": [0.7, 0.1, 0.2]}
     assert p["dataset"]["targets"] == {"score": "identity"}
     assert {k: v for k, v in p["dataset"].items() if k == "text_form"} == form

@@ -16,8 +16,10 @@ import pandas as pd
 
 from features.base import Feature, ImageFeature, PostsFeature, feature_class, make
 from features.parts.embedding import embed_missing, fit_dtype
+from pipeline.base.code import digest
 from pipeline.base.compute import Compute
-from pipeline.base.errors import UserError
+from pipeline.base.errors import UserError, require
+from pipeline.base.sections import Entry
 from pipeline.storage import cache, store
 
 GROUP_BYTES = 32 * 2**20
@@ -33,16 +35,20 @@ Chunk = tuple[np.ndarray, np.ndarray, np.ndarray]
 class Extractor:
     """One entry of `features` and the object made from it."""
 
-    name: str
-    arguments: dict[str, Any]
+    entry: Entry
     feature: Feature
 
+    @property
+    def name(self) -> str:
+        """The entry's name, which is the feature's."""
+        return self.entry.name
+
     @classmethod
-    def make(cls, name: str, arguments: dict[str, Any], compute: Compute) -> "Extractor":
+    def make(cls, entry: Entry, compute: Compute) -> "Extractor":
         """The feature an entry describes, on the device of `compute` if it runs on one."""
-        on_device = "device" in inspect.signature(feature_class(name)).parameters
+        on_device = "device" in inspect.signature(feature_class(entry.module)).parameters
         given = {"device": compute.pick_device()} if on_device else {}
-        return cls(name, arguments, make(name, arguments, **given))
+        return cls(entry, make(entry, **given))
 
     @classmethod
     def restore(cls, name: str, metadata: dict[str, Any], compute: Compute, *, images: Path) -> "Extractor":
@@ -50,7 +56,7 @@ class Extractor:
 
         `metadata` is the file's. Raises `UserError` where weights, code or packing have changed since.
         """
-        self = cls.make(name, metadata["arguments"], compute)
+        self = cls.make(Entry(name, metadata["module"], arguments=metadata["arguments"]), compute)
         if isinstance(self.feature, PostsFeature):
             self.feature.restore(metadata["state"])
         then, now = metadata["fingerprint"], json.loads(json.dumps(self.fingerprint(images)))
@@ -61,10 +67,10 @@ class Extractor:
 
     def fingerprint(self, images: Path) -> dict[str, Any]:
         """Everything that decides the values of an image: arguments, weights, code, packed pixels."""
-        signature = inspect.signature(type(self.feature)).bind(**self.arguments)
+        signature = inspect.signature(type(self.feature)).bind(**self.entry.arguments)
         signature.apply_defaults()
         arguments = {k: v for k, v in signature.arguments.items() if k != "device"}
-        code = cache.source_hash(Path(inspect.getfile(type(self.feature))))
+        code = digest(f"features/{self.entry.module}.py", ["features"])
         made = {**self.feature.fingerprint(), "arguments": arguments, "code": code}
         if isinstance(self.feature, ImageFeature):
             made["packing"] = store.read_json(images / "audit.json")["packing"]
@@ -74,7 +80,8 @@ class Extractor:
         """Write the feature of all posts, in their order, to `path`; arguments as `extract` takes them."""
         metadata = {
             "feature": self.name,
-            "arguments": self.arguments,
+            "module": self.entry.module,
+            "arguments": self.entry.arguments,
             "state": self.feature.state() if isinstance(self.feature, PostsFeature) else {},
             "fingerprint": self.fingerprint(images),
         }
@@ -96,6 +103,7 @@ class Extractor:
         if isinstance(self.feature, ImageFeature):
             chunks = self._of_images(posts, groups, images, cache_root, compute)
         else:
+            require(self.feature.needed, posts, f"the feature {self.name} needs")
             chunks = (self._of_rows(posts.iloc[rows].reset_index(drop=True)) for rows in groups)
         ids = posts["post_id"].to_numpy()
         for rows, (values, there) in zip(groups, chunks, strict=True):

@@ -10,7 +10,7 @@ import pandas as pd
 from features.base import PostsFeature
 from features.parts import tokens
 from features.parts.tokens import Words
-from pipeline.base.errors import UserError
+from pipeline.base.errors import MissingColumn
 
 COLUMNS = ("title", "text", "tags")
 CACHED_TEXTS, CACHED_CHARACTERS = 2**19, 2_000
@@ -53,11 +53,15 @@ class TextFeature(PostsFeature):
     def fingerprint(self) -> dict[str, Any]:
         return {"tokenizer": tokens.versions()}
 
+    @property
+    def needed(self) -> tuple[str, ...]:
+        return ()  # any of its columns will do, and `words` says so
+
     def words(self, posts: pd.DataFrame) -> list[Words]:
         """Words of each post, column after column; each distinct text is tokenised once."""
         present = [column for column in self.columns if column in posts]
         if not present:
-            raise UserError(f"posts: none of the columns {', '.join(self.columns)} is there; add one")
+            raise MissingColumn(self.columns, f"{self._key} needs one of", remedy="add one")
         texts = [[self._of_text(value) for value in posts[column]] for column in present]
         return [sum(words, ()) for words in zip(*texts, strict=True)]
 

@@ -17,11 +17,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from pipeline.base.errors import UserError
+from pipeline.storage.examples import PADDING, UNKNOWN_WORD
 
 RegionLayer = Literal["none", "tanh", "linear"]
 Softmax = Literal["masked", "renormalised"]
-PADDING, UNKNOWN_WORD, UNKNOWN_USER = 0, 1, 0
-"""Numbers of words and users that are none of the vocabulary, none of the training part."""
+UNKNOWN_USER = 0
+"""Number of users that are none of the training part."""
 
 
 @dataclass(frozen=True)

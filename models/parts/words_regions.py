@@ -15,19 +15,21 @@ from torch import Tensor, nn
 
 from models.base import Composed, Roles
 from models.parts import ranges
-from models.parts.attention import PADDING, UNKNOWN_USER, UNKNOWN_WORD, Head, Words
+from models.parts.attention import UNKNOWN_USER, Head, Words
 from models.parts.batches import Batch
 from models.parts.regressor import Regressor
 from models.parts.training import squared_error
 from pipeline.base.errors import UserError
 from pipeline.storage import store
-from pipeline.storage.examples import Examples
+from pipeline.storage.examples import PADDING, UNKNOWN_WORD, Examples
 
 Sizes = dict[str, int | None]
 
 
 class WordsRegions(Composed):
     """A network over the regions of a picture, the words of a text and who posts, any of which it may lack."""
+
+    looks = True
 
     def __init__(
         self,

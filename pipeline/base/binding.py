@@ -8,7 +8,7 @@ import difflib
 import inspect
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from beartype import BeartypeConf
@@ -19,10 +19,18 @@ from pipeline.base.errors import UserError
 _TOWER = BeartypeConf(is_pep484_tower=True)
 
 
-def bind(where: str, target: Callable[..., Any], entry: Mapping[str, Any] | None, **given: Any) -> dict[str, Any]:
+def bind(
+    where: str,
+    target: Callable[..., Any],
+    entry: Mapping[str, Any] | None,
+    *,
+    known: Collection[str] = (),
+    **given: Any,
+) -> dict[str, Any]:
     """Check `entry` against the keyword arguments of `target`; returns `entry` with `given` merged in.
 
-    `given` are arguments the pipeline passes itself; they may not stand in `entry`.
+    `given` are arguments the pipeline passes itself; they may not stand in `entry`. `known` are keys that others read
+    from the same place.
     Raises `UserError` for a key nothing reads, a missing one, or a value of another type.
     """
     entry = dict(entry or {})
@@ -30,7 +38,7 @@ def bind(where: str, target: Callable[..., Any], entry: Mapping[str, Any] | None
     parameters = {name: p for name, p in inspect.signature(target).parameters.items() if name not in given}
     for key, value in entry.items():
         if key not in parameters:
-            raise UserError(f"{where}.{key}: nothing reads this key{nearest(key, parameters)}")
+            raise UserError(f"{where}.{key}: nothing reads this key{nearest(key, [*parameters, *known])}")
         if key in hints and not _fits(value, hints[key]):
             raise UserError(f"{where}.{key}: {value!r} is not {_describe(hints[key])}")
     for name, parameter in parameters.items():

@@ -2,11 +2,31 @@
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 
 class UserError(Exception):
     """Bad input or bad parameters; its message is one line that says what to change."""
+
+
+class MissingColumn(UserError):  # noqa: N818 - says what is wrong
+    """One of these columns would do, posts lack them all, and somebody `needs` it; `file` holds the posts."""
+
+    def __init__(self, columns: Sequence[str], needs: str, *, remedy: str = "add it", file: str = "posts"):
+        lacking = f"no column '{columns[0]}'" if len(columns) == 1 else f"none of the columns {', '.join(columns)}"
+        super().__init__(f"{file}: {lacking}, which {needs}; {remedy}")
+        self.columns, self.needs, self.remedy = tuple(columns), needs, remedy
+
+    def within(self, file: str) -> "MissingColumn":
+        """The same of posts in another file."""
+        return MissingColumn(self.columns, self.needs, remedy=self.remedy, file=file)
+
+
+def require(columns: Iterable[str], available: Collection[str], needs: str) -> None:
+    """Raise `MissingColumn` for the first of `columns` that is not `available`; `needs` says who needs it."""
+    for column in columns:
+        if column not in available:
+            raise MissingColumn([column], needs)
 
 
 def run_stage(main: Callable[[], None]) -> None:

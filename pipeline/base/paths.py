@@ -55,6 +55,14 @@ class Paths:
         """Small files people read."""
         return self.root / "results"
 
+    def code(self, kind: str, name: str) -> Path:
+        """Hashes of the modules behind one stage, reader, feature or system; `kind` is the plural."""
+        return self.root / "data/code" / kind / f"{name}.json"
+
+    def attention(self, system: str) -> Path:
+        """Where one system looked in test posts; there for systems that look."""
+        return self.root / "data/attention" / f"{system}.parquet"
+
     def feature(self, name: str) -> Path:
         """Values of one feature, a row a post in the order of posts.parquet."""
         return self.root / "data/features" / f"{name}.parquet"

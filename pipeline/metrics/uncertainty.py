@@ -4,30 +4,12 @@ Shapes: n posts, m sets of predictions (a system and a seed each), b resamples.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.base.errors import UserError
 from pipeline.metrics.regression import Metric
 
 _NUMBERS_AT_ONCE = 2**18
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scoring:
-    """The `evaluate` section of params.yaml."""
-
-    bootstrap: int = 1000
-    """Resamples of the test posts for the intervals; 0 leaves them out."""
-    confidence: float = 0.95
-    """Share of the resamples an interval holds."""
-
-    def __post_init__(self) -> None:
-        if self.bootstrap < 0:
-            raise UserError(f"evaluate.bootstrap: {self.bootstrap} is below 0")
-        if not 0 < self.confidence < 1:
-            raise UserError(f"evaluate.confidence: {self.confidence} is not between 0 and 1")
 
 
 def bootstrap(

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from models.trained import Trained
 from pipeline.storage import store
 
 COLUMNS = ("system", "target", "seed", "step", "train", "validation")
@@ -14,13 +14,13 @@ STEPS = 250
 """Points of a curve the file keeps at most, evenly thinned."""
 
 
-def table(systems: Mapping[str, Any]) -> pd.DataFrame:
-    """The curves of all systems that have one; `systems` is each system.json."""
+def table(systems: Mapping[str, Trained]) -> pd.DataFrame:
+    """The curves of all systems that have one; `systems` are those of params.yaml."""
     found = [
-        _thinned(pd.DataFrame({"system": name, "target": target, "seed": int(seed), **curve}))
+        _thinned(pd.DataFrame({"system": name, "target": target, "seed": seed, **curve}))
         for name, system in systems.items()
-        for target, learned in system.get("targets", {}).items()
-        for seed, curve in learned.get("curve", {}).items()
+        for target, learned in system.targets.items()
+        for seed, curve in learned.curve.items()
         if curve
     ]
     empty = pd.DataFrame({column: pd.Series(dtype="float64") for column in COLUMNS})

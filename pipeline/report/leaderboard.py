@@ -10,6 +10,8 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.base.params import Params
+from pipeline.base.sections import Split
 from pipeline.metrics import regression as metrics
 from pipeline.report import published
 from pipeline.storage import store
@@ -29,24 +31,23 @@ SHORT = {**_COLUMNS, "mse": "MSE", "precision_at_1": "P@1", "precision_at_3": "P
 UNDEFINED = "–"
 
 
-def protocol(split: Mapping[str, Any], seed: int, transform: str) -> str:
+def protocol(split: Split, seed: int, transform: str) -> str:
     """How posts were split and targets transformed, e.g. `random 81:9:10 seed 0 log2p1`."""
-    ratios = ":".join(f"{100 * share:g}" for share in split["ratios"])
-    others = [f"{key} {value}" for key, value in split.items() if key not in ("method", "ratios")]
-    return " ".join([split["method"], ratios, *others, f"seed {seed}", transform])
+    ratios = ":".join(f"{100 * share:g}" for share in split.ratios)
+    return f"{split.method} {ratios} seed {seed} {transform}"
 
 
-def table(rows: Sequence[Mapping[str, Any]], p: Mapping[str, Any]) -> pd.DataFrame:
-    """All rows with dataset and protocol, by target (as in params.yaml), part and RMSE; `p` is params.yaml."""
-    dataset, names = p["dataset"], list(metrics.discover())
+def table(rows: Sequence[Mapping[str, Any]], p: Params) -> pd.DataFrame:
+    """All rows with dataset and protocol, by target (as in params.yaml), part and RMSE."""
+    names = list(metrics.discover())
     columns = ["system", "target", "dataset", "protocol", "part", "n", "seeds", *names]
     columns += [f"{name}_{end}" for name in names for end in ("low", "high")]
     columns += [f"{name}_spread" for name in names] + ["p_vs_best", "p_holm"]
     frame = pd.DataFrame(list(rows)).reindex(columns=columns)
-    transforms = frame["target"].map(dataset["targets"])
-    frame["dataset"] = dataset["name"]
-    frame["protocol"] = [protocol(p["split"], p["seed"], transform) for transform in transforms]
-    place = {target: i for i, target in enumerate(dataset["targets"])}
+    transforms = frame["target"].map(p.dataset.targets)
+    frame["dataset"] = p.dataset.name
+    frame["protocol"] = [protocol(p.split, p.seed, transform) for transform in transforms]
+    place = {target: i for i, target in enumerate(p.dataset.targets)}
     order = frame.assign(target=frame["target"].map(place)).sort_values(["target", "part", "rmse", "system"]).index
     return frame.loc[order].reset_index(drop=True)
 

@@ -5,25 +5,27 @@ from typing import Any
 
 import pandas as pd
 
+from models.trained import Trained
+from pipeline.base.params import Params
 from pipeline.report import published
 
-Systems = Mapping[str, Mapping[str, Any]]
+Systems = Mapping[str, Trained]
 
 
-def of(frame: pd.DataFrame, systems: Systems, p: Mapping[str, Any], *, confidence: float) -> list[str]:
-    """All notes that apply; `frame` is the leaderboard, `systems` each system.json, `p` params.yaml."""
+def of(frame: pd.DataFrame, systems: Systems, p: Params) -> list[str]:
+    """All notes that apply; `frame` is the leaderboard, `systems` are those of params.yaml."""
     test = frame[frame["part"] == "test"]
     return [
         *_data(p, set(test["system"])),
-        *_columns(test, confidence),
+        *_columns(test, p.evaluate.confidence),
         *seeds(systems),
-        *_published(test, p["dataset"]["name"]),
+        *_published(test, p.dataset.name),
         *of_systems(systems),
     ]
 
 
-def _data(p: Mapping[str, Any], ran: Collection[str]) -> Iterator[str]:
-    if p["dataset"]["reader"] == "sample":
+def _data(p: Params, ran: Collection[str]) -> Iterator[str]:
+    if p.dataset.reader == "sample":
         yield "Dataset: `sample` is drawn by this project and stands in for no real result."
     if "ceiling" in ran:
         yield (
@@ -49,8 +51,8 @@ def seeds(systems: Systems) -> Iterator[str]:
     """How often each system was trained."""
     by_seeds: dict[str, list[str]] = {}
     for name, system in systems.items():
-        if system["run"]:
-            by_seeds.setdefault(", ".join(map(str, system["seeds"])), []).append(name)
+        if system.run:
+            by_seeds.setdefault(", ".join(map(str, system.seeds)), []).append(name)
     if len(by_seeds) == 1:
         yield f"Seeds: every system was trained with seed {next(iter(by_seeds))}."
     else:
@@ -77,7 +79,7 @@ def untrained(systems: Systems) -> Iterator[str]:
     """Features whose network or vectors are random."""
     users: dict[str, list[str]] = {}
     for name, system in systems.items():
-        for feature, metadata in system.get("features", {}).items():
+        for feature, metadata in system.features.items():
             if has_random_weights(metadata):
                 users.setdefault(feature, []).append(name)
     for feature, names in users.items():
@@ -94,7 +96,7 @@ def has_random_weights(metadata: Any) -> bool:
 
 def known_words(systems: Systems) -> Iterator[str]:
     """How much of the texts the word vectors of a file know."""
-    features = {name: metadata for system in systems.values() for name, metadata in system.get("features", {}).items()}
+    features = {name: metadata for system in systems.values() for name, metadata in system.features.items()}
     for feature, metadata in features.items():
         state = metadata.get("state") or {}
         if "known_share" in state and not has_random_weights(metadata):
@@ -107,8 +109,8 @@ def known_words(systems: Systems) -> Iterator[str]:
 def combinations(systems: Systems) -> Iterator[str]:
     """Which of its features a system that chooses among them took."""
     for name, system in systems.items():
-        for target, trained in system.get("targets", {}).items():
-            chosen = [_used(report) for report in trained["report"].values()]
+        for target, trained in system.targets.items():
+            chosen = [_used(report) for report in trained.report.values()]
             if which := " or ".join(dict.fromkeys(filter(None, chosen))):
                 yield f"`{name}` has the features that are best for {target} on the validation part: {which}."
 
@@ -121,8 +123,8 @@ def incomplete(systems: Systems) -> Iterator[str]:
     """Systems that could not run, or not with all their features, together where the reason is the same."""
     names: dict[tuple[bool, str], list[str]] = {}
     for name, system in systems.items():
-        if not system["run"] or system["why"]:
-            names.setdefault((system["run"], system["why"]), []).append(f"`{name}`")
+        if not system.run or system.why:
+            names.setdefault((system.run, system.why), []).append(f"`{name}`")
     for (runs, why), alike in names.items():
         which = ", ".join(alike)
         verb = "run" if len(alike) > 1 else "runs"

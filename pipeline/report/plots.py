@@ -8,13 +8,13 @@ each other.
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from models.trained import Trained
 from pipeline.base import targets
 from pipeline.base.paths import Paths
 from pipeline.report import charts, panels
@@ -32,13 +32,13 @@ def draw(
     paths: Paths,
     comparisons: Sequence[Comparison],
     table: pd.DataFrame,
-    systems: Mapping[str, Any],
+    systems: Mapping[str, Trained],
     *,
     losses: pd.DataFrame,
     transforms: Mapping[str, str],
     ceilings: Collection[str] = (),
 ) -> None:
-    """Write every picture; `table` is the leaderboard, `systems` each system.json, `losses` what curves.csv has.
+    """Write every picture; `table` is the leaderboard, `systems` those of params.yaml, `losses` what curves.csv has.
 
     Of a system with several seeds, the panels show the first.
     """
@@ -75,11 +75,11 @@ def save(figure: Figure, path: Path) -> None:
         figure.savefig(temporary, format="png", metadata={"Software": None}, pil_kwargs={"optimize": True})
 
 
-def importances(systems: Mapping[str, Any], target: str) -> dict[str, dict[str, float]]:
+def importances(systems: Mapping[str, Trained], target: str) -> dict[str, dict[str, float]]:
     """Share of each input, averaged over seeds, of the systems that know it."""
     found = {}
     for name, system in systems.items():
-        by_seed = system["targets"][target]["importance"].values() if system["run"] else []
+        by_seed = system.targets[target].importance.values() if system.run else []
         shares = pd.DataFrame([shares for shares in by_seed if shares]).fillna(0).mean()
         if len(shares):
             found[name] = shares.to_dict()

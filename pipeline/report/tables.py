@@ -9,7 +9,9 @@ from typing import Any
 
 import pandas as pd
 
+from models.trained import Trained
 from pipeline.base import targets
+from pipeline.base.params import Params
 from pipeline.base.paths import Paths
 from pipeline.report import leaderboard, notes, published
 from pipeline.report.comparison import Comparison, against
@@ -17,23 +19,15 @@ from pipeline.report.leaderboard import UNDEFINED
 from pipeline.report.published import Line, Paper
 from pipeline.storage import store
 
-Systems = Mapping[str, Mapping[str, Any]]
+Systems = Mapping[str, Trained]
 COLUMNS = (
     *("paper", "table", "target", "system", "name", "metric", "published", "measured", "low", "high", "spread"),
     *("seeds", "n", "p", "p_holm", "dataset", "protocol", "part", "papers_data", "own_data"),
 )
 
 
-def write(
-    paths: Paths,
-    comparisons: Sequence[Comparison],
-    board: pd.DataFrame,
-    systems: Systems,
-    p: Mapping[str, Any],
-    *,
-    confidence: float,
-) -> None:
-    """Write both files of each paper; `board` is the leaderboard, `systems` each system.json, `p` params.yaml."""
+def write(paths: Paths, comparisons: Sequence[Comparison], board: pd.DataFrame, systems: Systems, p: Params) -> None:
+    """Write both files of each paper; `board` is the leaderboard, `systems` are those of params.yaml."""
     folder = paths.results / "tables"
     folder.mkdir(parents=True, exist_ok=True)
     for old in (*folder.glob("*.md"), *folder.glob("*.csv")):
@@ -47,7 +41,7 @@ def write(
         frame = pd.DataFrame(rows, columns=COLUMNS)
         leaderboard.write_csv(folder / f"{paper.paper}.csv", frame)
         with store.atomic(folder / f"{paper.paper}.md") as temporary:
-            text = "\n".join(markdown(paper, frame, systems, p, confidence=confidence))
+            text = "\n".join(markdown(paper, frame, systems, p))
             temporary.write_text(text + "\n", encoding="utf-8")
 
 
@@ -86,9 +80,7 @@ def _measured(row: pd.Series, metric: str) -> dict[str, Any]:
     return {**{k: row[k] for k in same}, **{k: row.get(f"{metric}{end}") for k, end in parts.items()}}
 
 
-def markdown(
-    paper: Paper, frame: pd.DataFrame, systems: Systems, p: Mapping[str, Any], *, confidence: float
-) -> Iterator[str]:
+def markdown(paper: Paper, frame: pd.DataFrame, systems: Systems, p: Params) -> Iterator[str]:
     """The lines of <paper>.md."""
     yield from (f"# {paper.paper}", "", f"{paper.title}: published beside measured.", "")
     for target, of_one in frame.groupby("target", sort=False):
@@ -96,23 +88,23 @@ def markdown(
         yield from (f"## {target}", "", *heading, "")
         for table, rows in of_one.groupby("table", sort=False):
             yield from (f"### {table}", "", *leaderboard.render(_readable(rows)), "")
-    for note in _notes(paper, frame, systems, confidence):
+    for note in _notes(paper, frame, systems, p.evaluate.confidence):
         yield from leaderboard.wrapped(note)
 
 
-def _heading(paper: Paper, rows: pd.DataFrame, p: Mapping[str, Any]) -> Iterator[str]:
+def _heading(paper: Paper, rows: pd.DataFrame, p: Params) -> Iterator[str]:
     ran = rows[rows["n"].notna()]
     if not len(ran):
         yield "None of these systems ran."
         return
     first, target = ran.iloc[0], rows["target"].iloc[0]
     yield f"Published: {first['papers_data']}; errors in: {paper.scale}."
-    scale = targets.label(target, p["dataset"]["targets"][target])
+    scale = targets.label(target, p.dataset.targets[target])
     yield f"Measured: {first['dataset']}, {first['protocol']}, test part, n = {first['n']:g}; errors in: {scale}."
     if rows["published"].isna().all():
         yield f"The paper has no numbers for {target}."
     if not first["own_data"]:
-        drawn = " drawn by this project," if p["dataset"]["reader"] == "sample" else ""
+        drawn = " drawn by this project," if p.dataset.reader == "sample" else ""
         yield (
             f"**Substitute data**: `{first['dataset']}` is{drawn} not the paper's data. "
             "Published and measured numbers cannot be compared; at most the order of the systems can."

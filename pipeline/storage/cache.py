@@ -5,7 +5,6 @@ image: `image_id` and `value` (the raw bytes of the array). A file is written on
 are memory-mapped, so that any rows of any of them cost only the pages they lie on.
 """
 
-import ast
 import hashlib
 import json
 import logging
@@ -27,7 +26,6 @@ OPEN_FILES = 64
 """Files mapped at a time."""
 STRAY = 3600
 """Seconds after which a temporary file is what a kill left."""
-ROOT = Path(__file__).parents[2]
 
 
 class ValueCache:
@@ -110,33 +108,3 @@ def folder_of(root: Path, name: str, fingerprint: dict[str, Any]) -> Path:
     if not (folder / "fingerprint.json").exists():
         store.write_json(folder / "fingerprint.json", fingerprint)
     return folder
-
-
-def source_hash(path: Path) -> str:
-    """Hash of a module of features/ and of the modules of features/ it imports, without comments and docstrings."""
-    seen: dict[Path, str] = {}
-    queue = [path]
-    while queue:
-        file = queue.pop()
-        if file in seen:
-            continue
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
-            queue += [f for f in _features_imported(node) if f.name != "base.py" and f.is_file()]
-            if isinstance(node, _DOCUMENTED) and ast.get_docstring(node) is not None:
-                node.body = node.body[1:] or [ast.Pass()]
-        seen[file] = ast.dump(tree)
-    return hashlib.sha256("".join(seen[file] for file in sorted(seen)).encode()).hexdigest()
-
-
-_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-
-
-def _features_imported(node: ast.AST) -> list[Path]:
-    if isinstance(node, ast.Import):
-        names = [alias.name for alias in node.names]
-    elif isinstance(node, ast.ImportFrom) and node.module:
-        names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    else:
-        return []
-    return [ROOT / f"{name.replace('.', '/')}.py" for name in names if name.startswith("features.")]

@@ -14,9 +14,11 @@ from pipeline.base.errors import UserError
 from pipeline.base.paths import Paths
 from pipeline.base.targets import Transform
 from pipeline.storage import store
-from pipeline.storage.stream import StreamedArray, open_feature
+from pipeline.storage.stream import RowGroups, StreamedArray, open_feature
 
 PARTS = ("train", "validation", "test")
+PADDING, UNKNOWN_WORD = 0, 1
+"""Numbers of words that are none of the vocabulary; its first has the next one."""
 BLOCK = 4096
 """Rows read at a time where a table is made of a streamed feature."""
 
@@ -141,3 +143,18 @@ class Dataset:
 def unpublished(posts: pd.DataFrame, features: dict[str, FeatureValues], target: str, transform: str) -> Examples:
     """Examples of posts that have no target yet, in their order."""
     return Examples(posts=posts.reset_index(drop=True), features=features, target=target, transform=transform)
+
+
+def feature_rows(paths: Paths, feature: str, post_ids: Sequence[str]) -> np.ndarray:
+    """Values [n, *shape] of a feature for posts of the dataset [n], reading no others."""
+    path = paths.feature(feature)
+    ids = store.read_frame(path, ["post_id"])["post_id"].to_numpy()
+    return StreamedArray(RowGroups(path))[store.join_positions(ids, np.asarray(post_ids), str(path))]
+
+
+def post_rows(paths: Paths, post_ids: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
+    """`post_id` and those of `columns` that posts.parquet has, for posts of the dataset in their order."""
+    there = set(store.columns_of(paths.posts))
+    frame = store.read_frame(paths.posts, ["post_id", *(c for c in columns if c in there)])
+    rows = store.join_positions(frame["post_id"].to_numpy(), np.asarray(post_ids), str(paths.posts))
+    return frame.iloc[rows].reset_index(drop=True)

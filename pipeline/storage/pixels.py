@@ -9,15 +9,13 @@ import io
 import os
 import stat
 import warnings
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from pipeline.base.errors import UserError
+from pipeline.base.sections import Packing
 
 # The size of a picture is checked against `max_pixels` before it is decoded.
 Image.MAX_IMAGE_PIXELS = None
@@ -26,32 +24,6 @@ FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 BYTES_PER_PIXEL = 8
 """The most an uncompressed picture takes (four channels of 16 bits); bigger files are not read."""
 ORIENTATION = 0x0112
-
-
-@dataclass(frozen=True, kw_only=True)
-class Packing:
-    """The `images` section of params.yaml; a change of any key packs all images again."""
-
-    max_side: int
-    """Pixels; larger originals are scaled down so that their longer side is this."""
-    quality: int = 95
-    """JPEG quality of pictures that are encoded again."""
-    shard_images: int = 256
-    """Images a shard: what one worker packs or embeds at a time, and what a kill can cost."""
-    max_pixels: int = 100_000_000
-    """Originals of more pixels are not decoded (status `too large`)."""
-
-    def __post_init__(self):
-        for key, value in asdict(self).items():
-            if value < 1 or (key == "quality" and value > 100):
-                raise UserError(f"images.{key}: {value} is out of range; {_RANGES.get(key, '1 or more')}")
-
-    def fingerprint(self) -> dict[str, Any]:
-        """What decides the packed pixels."""
-        return {**asdict(self), "version": 1}
-
-
-_RANGES = {"quality": "1 to 100"}
 
 
 class Unusable(Exception):  # noqa: N818 - a status, not an error

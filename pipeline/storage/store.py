@@ -58,7 +58,7 @@ def write_json(path: Path, value: Any) -> None:
 
 def read_json(path: Path) -> Any:
     """Read JSON written by an earlier stage."""
-    return json.loads(_existing(path).read_text(encoding="utf-8"))
+    return json.loads(existing(path).read_text(encoding="utf-8"))
 
 
 def write_frame(path: Path, frame: pd.DataFrame) -> None:
@@ -74,12 +74,12 @@ def write_table(path: Path, table: pa.Table) -> None:
 
 def read_frame(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Read a Parquet table of an earlier stage, all columns or those named."""
-    return pq.read_table(_existing(path), columns=list(columns) if columns is not None else None).to_pandas()
+    return pq.read_table(existing(path), columns=list(columns) if columns is not None else None).to_pandas()
 
 
 def columns_of(path: Path) -> list[str]:
     """Names of the columns of a Parquet table."""
-    return pq.read_schema(_existing(path)).names
+    return pq.read_schema(existing(path)).names
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ class FeatureWriter:
 
 def feature_metadata(path: Path) -> dict[str, Any]:
     """What the extractor wrote about a feature: shape, dtype, names, arguments, weights, state."""
-    return json.loads(pq.read_schema(_existing(path)).metadata[_KEY])
+    return json.loads(pq.read_schema(existing(path)).metadata[_KEY])
 
 
 def iter_feature(path: Path) -> Iterator[FeatureTable]:
@@ -223,7 +223,8 @@ def join_positions(keys: np.ndarray, wanted: np.ndarray, what: str) -> np.ndarra
     return rows
 
 
-def _existing(path: Path) -> Path:
+def existing(path: Path) -> Path:
+    """The path of a file that is there. Raises `UserError` where it is not."""
     if not path.exists():
         raise UserError(f"{path}: not there yet; run dvc repro")
     return path

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.words import PADDING, UNKNOWN, Words
+from features.words import Words
 from pipeline.base.errors import UserError
+from pipeline.storage.examples import PADDING, UNKNOWN_WORD
 
 TRAIN = pd.DataFrame(
     {
@@ -24,7 +25,7 @@ def fitted(posts=TRAIN, **options):
 
 def read(feature, posts=TRAIN):
     """Words instead of numbers."""
-    words = {PADDING: "", UNKNOWN: "?", **dict(enumerate(feature.vocabulary, start=UNKNOWN + 1))}
+    words = {PADDING: "", UNKNOWN_WORD: "?", **dict(enumerate(feature.vocabulary, start=UNKNOWN_WORD + 1))}
     values = feature.extract(posts)
     assert values.dtype == np.int32
     assert values.shape == (len(posts), *feature.shape)

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from models.trained import Learned, Trained
+from pipeline.base.sections import Entry
 from pipeline.storage import store
 
 SYSTEMS = {"ceiling": 0.1, "good": 0.5, "bad": 1.5, "mean": None}
@@ -28,19 +30,20 @@ def write_system(paths, name, frames, *, seeds=(0,), targets=("likes",), why=Non
     """data/predictions/<name>.parquet and data/models/<name>/system.json."""
     frame = pd.concat(frames, ignore_index=True)
     store.write_frame(paths.predictions(name), frame.sample(frac=1, random_state=0))
-    learned = {
-        "transform": {"name": "log2p1", "maximum": None},
-        "report": {seed: report or {} for seed in seeds},
-        "importance": {seed: IMPORTANCE if name in ("good", "bad") else {} for seed in seeds},
-    }
-    content = {"run": True, "why": why, "entry": {}, "seeds": list(seeds), "features": features or {}}
-    store.write_json(paths.model(name) / "system.json", {**content, "targets": dict.fromkeys(targets, learned)})
+    learned = Learned(
+        transform={"name": "log2p1", "maximum": None},
+        report={seed: report or {} for seed in seeds},
+        importance={seed: IMPORTANCE if name in ("good", "bad") else {} for seed in seeds},
+    )
+    learned = dict.fromkeys(targets, learned)
+    entry = Entry(name, "ceiling" if name == "ceiling" else "constant")
+    Trained(paths.model(name), entry, True, why, tuple(seeds), features or {}, learned).write()
 
 
 def write_left_out(paths, name, why):
     """What `train` leaves of a system that cannot run."""
     store.write_frame(paths.predictions(name), make_predictions(1).iloc[:0])
-    store.write_json(paths.model(name) / "system.json", {"run": False, "why": why})
+    Trained(paths.model(name), Entry(name, name), False, why).write()
 
 
 @pytest.fixture

@@ -4,11 +4,13 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from models import base
+from models import base, trained
 from models.base import System
-from pipeline import images
+from models.trained import Learned, Trained
+from pipeline import images, look
 from pipeline.base.compute import Compute
-from pipeline.storage import pixels, store
+from pipeline.base.sections import Entry, Packing
+from pipeline.storage import store
 
 VALIDATION = 4
 """Posts of the validation part, the first; the others are of the test part."""
@@ -20,6 +22,8 @@ INTER = [0.75, 0.25]
 
 class Lantern(System):
     """Looks at regions as their first number says, at words as they are numbered; `u1` at regions from the end."""
+
+    looks = True
 
     def __init__(self, *, features, user=True, looks=("visual", "textual", "inter")):
         self.features, self._looks = features, looks
@@ -62,7 +66,8 @@ STUBS = {"lantern": Lantern, "blind": Blind}
 def known(monkeypatch):
     """Let params.yaml name the stubs as models."""
     real = base.system_class
-    monkeypatch.setattr(base, "system_class", lambda name: STUBS.get(name) or real(name))
+    for module in (base, trained):
+        monkeypatch.setattr(module, "system_class", lambda name: STUBS.get(name) or real(name))
 
 
 def lit(n, side, region):
@@ -89,10 +94,14 @@ def write(paths, folder, *, n=12, side=3, region=(0, 2), size=(60, 40), words=No
     _feature(paths, "words", post_id, words.astype(np.int32), metadata)
     described = {}
     for i, (name, entry) in enumerate((systems or {"looker": {"model": "lantern"}}).items()):
-        entry = {"features": {"regions": ["regions"], "words": ["words"]}, **entry}
-        described[name] = {"run": True, "why": None, "entry": entry, "seeds": [3, 4], "features": {"words": metadata}}
-        store.write_json(paths.model(name) / "system.json", described[name])
+        arguments = {"features": {"regions": ["regions"], "words": ["words"]}, **entry}
+        made, learned = Entry(name, arguments.pop("model"), arguments=arguments), Learned({"name": "identity"})
+        targets = dict.fromkeys(("likes", "views"), learned)
+        described[name] = Trained(paths.model(name), made, True, None, (3, 4), {"words": metadata}, targets)
+        described[name].write()
         store.write_frame(paths.predictions(name), predictions(post_id, i))
+        if described[name].looks:
+            look.write(paths, described[name], "likes")
     return described
 
 
@@ -127,4 +136,4 @@ def _pictures(paths, folder, posts, size, same):
     for i in set(of) if size else ():
         Image.new("L", size, 60 + 5 * i).convert("RGB").save(folder / f"{i}.png")
     named = posts[["post_id"]].assign(image=[f"{i}.png" if size else None for i in of])
-    images.pack(named, folder, paths.images, pixels.Packing(max_side=64), Compute(workers=1))
+    images.pack(named, folder, paths.images, Packing(max_side=64), Compute(workers=1))

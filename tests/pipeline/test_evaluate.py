@@ -6,8 +6,8 @@ import pytest
 
 from pipeline import evaluate
 from pipeline.base.errors import UserError
+from pipeline.base.sections import Scoring
 from pipeline.metrics import regression as metrics
-from pipeline.metrics.uncertainty import Scoring
 from pipeline.report import plots
 from pipeline.report.comparison import Comparison
 from pipeline.storage import store

@@ -14,10 +14,10 @@ from pipeline.base import params
 from pipeline.base.compute import Compute
 from pipeline.base.errors import UserError
 from pipeline.base.paths import Paths
+from pipeline.base.sections import Packing
 from pipeline.images import pack
 from pipeline.storage import packs, pixels, store
 from pipeline.storage.packs import Original, read_images
-from pipeline.storage.pixels import Packing
 
 KILLED = """
 import time
@@ -281,7 +281,7 @@ def project(tmp_path, draw, frame, **dataset):
     store.write_frame(paths.posts, frame)
     (tmp_path / "raw").mkdir(exist_ok=True)
     (tmp_path / "raw/posts.csv").write_text("post_id\n")
-    p = params.load(Path(__file__).parents[2] / "params.yaml")
+    p = params.read(Path(__file__).parents[2] / "params.yaml")
     p["dataset"] = {"reader": "table", "name": "x", "path": "raw", "targets": {"likes": "log2p1"}, **dataset}
     p["compute"] = {"workers": 1}
     p["images"] = {"max_side": 64, "shard_images": 8}

@@ -1,4 +1,4 @@
-import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -123,7 +123,11 @@ def test_new_user_new_category_and_a_missing_picture_are_scored_and_said(trained
             lambda t: t.drop(columns=["title", "text", "tags"]),
             "bad.csv: none of the columns title, text, tags",
         ),
-        ("uhan", lambda t: t.drop(columns=["title", "text"]), r"bad.csv: none of the columns title, text is there"),
+        (
+            "uhan",
+            lambda t: t.drop(columns=["title", "text"]),
+            r"bad.csv: none of the columns title, text, which features.words needs one of",
+        ),
         (
             "hybrid_cnn",
             lambda t: t.drop(columns="followers"),
@@ -158,7 +162,8 @@ def test_hours_online_are_the_drafts_own_or_those_asked_for(trained, drafts):
     table = pd.read_csv(drafts).drop(columns="collected_at")
     table.to_csv(planned, index=False)
     with pytest.raises(
-        UserError, match=r"planned.csv: no column 'collected_at': features\.context counts the hours .*give --days"
+        UserError,
+        match=r"planned.csv: no column 'collected_at', which the feature context needs to count .*give --days",
     ):
         run(trained, "context", planned)
     asked = {days: run(trained, "context", planned, days=days)["likes"] for days in (1, 14)}
@@ -186,7 +191,7 @@ def test_unknown_ending_is_refused_before_any_work(trained, drafts):
 def test_packing_changed_since_training_is_refused(trained, drafts):
     from pipeline.base import params
 
-    p = json.loads(json.dumps(params.load(trained.params)))
-    p["images"]["max_side"] = 32
+    p = params.load(trained.params)
+    p = replace(p, images=replace(p.images, max_side=32))
     with pytest.raises(UserError, match="packing changed since training"):
         predict.predict(trained, p, "stack", drafts)

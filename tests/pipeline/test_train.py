@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models import trained
 from models.parts.loop import Run
+from models.trained import Trained
 from pipeline import inputs, train
 from pipeline.base import params
 from pipeline.base.errors import UserError
@@ -104,11 +104,11 @@ def test_seeds_and_targets_are_trained_apart(ready):
 def test_load_gives_the_same_predictions(ready):
     paths = ready({"net": {"model": "xgb_mlp", **STACK}})
     frame = run(paths, "net")
-    system, description = trained.load(paths, "net", "likes", 0)
+    trained = Trained.open(paths, "net")
     data = Dataset(paths, features=["tabular", "picture"], columns=["likes"])
     examples, _ = data.parts("likes", "log2p1", [])
-    np.testing.assert_array_equal(system.predict(examples["test"]), frame["prediction"][frame["part"] == "test"])
-    assert description["entry"]["features"] == STACK["features"]
+    np.testing.assert_array_equal(trained.predict(examples["test"]), frame["prediction"][frame["part"] == "test"])
+    assert trained.entry.arguments["features"] == STACK["features"]
 
 
 def test_a_system_that_cannot_run_leaves_its_reason(ready):
@@ -117,9 +117,10 @@ def test_a_system_that_cannot_run_leaves_its_reason(ready):
     frame = run(paths, "user_mean")
     assert list(frame.columns) == list(train.COLUMNS)
     assert frame.empty
-    assert store.read_json(paths.model("user_mean") / "system.json") == {"run": False, "why": why}
+    trained = Trained.open(paths, "user_mean")
+    assert (trained.run, trained.why) == (False, why)
     with pytest.raises(UserError, match=f"left out in training: {why}"):
-        trained.load(paths, "user_mean", "likes", 0)
+        trained.system("likes", 0)
 
 
 def test_only_the_planned_features_are_used(ready):
@@ -128,7 +129,7 @@ def test_only_the_planned_features_are_used(ready):
     paths = ready({"xgboost": both}, plans={"xgboost": plan})
     paths.feature("picture").unlink()
     run(paths, "xgboost")
-    assert set(trained.load(paths, "xgboost", "likes", 0)[0].importance()) == {"followers", "brightness"}
+    assert set(Trained.open(paths, "xgboost").system("likes", 0).importance()) == {"followers", "brightness"}
 
 
 @pytest.mark.parametrize("name", ["xgboost", "xgb_mlp"])
@@ -230,7 +231,7 @@ def test_other_settings_and_other_code_train_anew_and_leave_no_state_behind(read
     killed(paths, steps, 11)
     before = len(states(paths))
     assert before > 3
-    monkeypatch.setattr(train, "hash_file", lambda path: f"other {path}")
+    monkeypatch.setattr(train, "digest", lambda path: f"other {path}")
     again = steps()
     run(paths, "net")
     assert again == 6 * [0] + 6 * [1] + 6 * [2]

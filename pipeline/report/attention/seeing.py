@@ -9,21 +9,20 @@ seed, and of test posts with a picture and words; which, says `pipeline.report.a
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from models import base as models
-from models.parts.attention import PADDING
+from models.trained import Trained
 from pipeline.base import targets
 from pipeline.base.paths import Paths
 from pipeline.report.attention import showcase
 from pipeline.report.attention.charts import Cell, figure, png
-from pipeline.report.attention.viewer import Viewer, rows_of
+from pipeline.report.attention.viewer import Viewer
 from pipeline.report.charts import short
 from pipeline.storage import packs, store
+from pipeline.storage.examples import PADDING, post_rows
 
 COLUMNS = 4
 """Cells a row of the picture of several systems."""
@@ -36,8 +35,8 @@ LOOKING = {"visual", "textual"}
 """Attention that a system in the pictures has."""
 
 
-def draw(paths: Paths, systems: Mapping[str, Any], transforms: Mapping[str, str], folder: Path) -> None:
-    """Write the pictures there are systems and posts for into `folder`; `systems` is each system.json by name.
+def draw(paths: Paths, systems: Mapping[str, Trained], transforms: Mapping[str, str], folder: Path) -> None:
+    """Write the pictures there are systems and posts for into `folder`; `systems` are those of params.yaml, by name.
 
     `transforms` are the targets of params.yaml. Without pictures, words or systems with attention, nothing.
     """
@@ -64,7 +63,7 @@ class Show:
         return self.viewers[0]
 
 
-def prepare(paths: Paths, systems: Mapping[str, Any], target: str) -> Show | None:
+def prepare(paths: Paths, systems: Mapping[str, Trained], target: str) -> Show | None:
     """What there is to show; None where there is nothing."""
     found = viewers(paths, systems, target)
     able = [v for v in found if "inter" in v.kinds]
@@ -75,16 +74,14 @@ def prepare(paths: Paths, systems: Mapping[str, Any], target: str) -> Show | Non
     return Show(paths, [first, *(v for v in found if v is not first)], posts) if len(posts) else None
 
 
-def viewers(paths: Paths, systems: Mapping[str, Any], target: str) -> list[Viewer]:
+def viewers(paths: Paths, systems: Mapping[str, Trained], target: str) -> list[Viewer]:
     """Every trained system with attention to picture and words, in order."""
-    found = []
-    for name, description in systems.items():
-        entry = description.get("entry", {})
-        if not description["run"] or not {"regions", "words"} <= set(entry.get("features", ())):
-            continue
-        if hasattr(models.system_class(entry.get("model", name)), "attention"):
-            found.append(Viewer(paths, name, target))
+    found = [Viewer(paths, trained, target) for trained in systems.values() if trained.run and _looks(trained)]
     return [viewer for viewer in found if viewer.kinds >= LOOKING]
+
+
+def _looks(trained: Trained) -> bool:
+    return trained.looks and {"regions", "words"} <= set(trained.entry.arguments.get("features", ()))
 
 
 def candidates(paths: Paths, viewer: Viewer) -> pd.DataFrame:
@@ -100,7 +97,7 @@ def candidates(paths: Paths, viewer: Viewer) -> pd.DataFrame:
         return posts
     words = viewer.values(viewer.roles["words"], posts["post_id"].tolist())
     posts = posts[(words > PADDING).sum(axis=1) >= MINIMUM_WORDS]
-    users = rows_of(paths, posts["post_id"].tolist(), ["user_id"])
+    users = post_rows(paths, posts["post_id"].tolist(), ["user_id"])
     return posts.merge(users, on="post_id", validate="one_to_one").reset_index(drop=True)
 
 
@@ -149,7 +146,7 @@ def by_user(show: Show, of_users: Mapping[str, Sequence[str]]) -> list[list[Cell
 
 def originals(show: Show, post_ids: Sequence[str]) -> list[Cell]:
     """Posts as they are, with their own words."""
-    texts = rows_of(show.paths, post_ids, TEXTS)
+    texts = post_rows(show.paths, post_ids, TEXTS)
     own = texts.drop(columns="post_id").fillna("").agg(" ".join, axis=1) if texts.shape[1] > 1 else [""] * len(texts)
     truth = show.posts.set_index("post_id")["y"]
     return [

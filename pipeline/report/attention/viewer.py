@@ -1,79 +1,83 @@
-"""A trained system with attention, and what it looked at in posts.
+"""What a trained system looked at in posts, from data/attention/, with the words it looked at.
 
 Shapes: n posts, r regions, s regions a side, w words.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
-from models import trained
-from models.parts.attention import PADDING
-from models.parts.attention import UNKNOWN_WORD as UNKNOWN
+from models.trained import Trained
 from pipeline.base.paths import Paths
 from pipeline.report.attention.charts import Sight
 from pipeline.storage import store
-from pipeline.storage.examples import FeatureValues, unpublished
-from pipeline.storage.stream import RowGroups, StreamedArray
+from pipeline.storage.examples import PADDING, UNKNOWN_WORD, feature_rows
 
 RARE = "[rare]"
-POSTS = 256
-"""Looked at together: what their regions take in memory."""
+KINDS = ("visual", "textual", "inter")
 
 
 class Viewer:
-    """A trained system, its first seed, that can say where it looked."""
+    """A trained system, its first seed, and where it looked in the test posts of one target."""
 
-    def __init__(self, paths: Paths, name: str, target: str):
-        self.name, self.target, self._paths = name, target, paths
-        self.seed = store.read_json(paths.model(name) / "system.json")["seeds"][0]
-        self.system, description = trained.load(paths, name, target, self.seed)
-        self.roles = {role: features[0] for role, features in self.system.features.items()}
-        self.users = "user_id" in self.system.columns
-        vocabulary = description["features"].get(self.roles.get("words"), {}).get("state", {}).get("vocabulary", [])
-        self._words = dict(enumerate(vocabulary, start=UNKNOWN + 1))
+    def __init__(self, paths: Paths, trained: Trained, target: str):
+        self.name, self.target, self.seed = trained.name, target, trained.seeds[0]
+        self._paths, self.trained = paths, trained
+        self.roles = {role: features[0] for role, features in trained.entry.arguments["features"].items()}
+        self.users = "user_id" in trained.needs(target)
+        vocabulary = trained.features.get(self.roles.get("words"), {}).get("state", {}).get("vocabulary", [])
+        self._words = dict(enumerate(vocabulary, start=UNKNOWN_WORD + 1))
+
+    @property
+    def kinds(self) -> set[str]:
+        """Which of visual, textual and inter it has; none without a test post."""
+        return set(self._weights) if len(self._post_id) else set()
 
     @cached_property
-    def kinds(self) -> set[str]:
-        """Which of visual, textual and inter it has; asked of one test post, of which there must be one."""
-        ids = self.predictions()["post_id"].head(1).tolist()
-        sights = self.look(ids).values() if ids else []
-        return {kind for s in sights for kind in ("visual", "textual", "inter") if getattr(s, kind) is not None}
+    def _table(self) -> dict[str, np.ndarray]:
+        path = self._paths.attention(self.name)
+        table = pq.read_table(path).combine_chunks()
+        values = {"post_id": table["post_id"].to_numpy()}
+        for kind in table.column_names[1:]:
+            column = table[kind].combine_chunks()
+            values[kind] = column.flatten().to_numpy().reshape(len(table), column.type.list_size)
+        return values
 
-    def look(self, post_ids: Sequence[str], user: str | None = None) -> dict[str, Sight]:
-        """What it looked at in each of the posts; as if `user` had posted them, where one is named.
+    @property
+    def _post_id(self) -> np.ndarray:
+        return self._table["post_id"]
 
-        Reads their rows of the features alone, `POSTS` at a time.
-        """
-        parts = (post_ids[start : start + POSTS] for start in range(0, len(post_ids), POSTS))
-        return {post_id: sight for part in parts for post_id, sight in self._look(part, user).items()}
+    @property
+    def _weights(self) -> dict[str, np.ndarray]:
+        return {kind: self._table[kind] for kind in KINDS if kind in self._table}
 
-    def _look(self, post_ids: Sequence[str], user: str | None) -> dict[str, Sight]:
-        posts = rows_of(self._paths, post_ids, self.system.columns)
-        if user is not None and self.users:
-            posts = posts.assign(user_id=user)
-        features = {name: FeatureValues(self.values(name, post_ids)) for name in self.roles.values()}
-        weights = self.system.attention(unpublished(posts, features, self.target, "identity"))
-        numbers = features[self.roles["words"]].values if "words" in self.roles else np.zeros((len(posts), 0), int)
-        sights = {}
-        for i, post_id in enumerate(post_ids):
-            sights[post_id] = self._sight({kind: of_posts[i] for kind, of_posts in weights.items()}, numbers[i])
-        return sights
+    def look(self, post_ids: Sequence[str]) -> dict[str, Sight]:
+        """What it looked at in each of the posts, which are some of the test part."""
+        rows = store.join_positions(self._post_id, np.asarray(post_ids), str(self._paths.attention(self.name)))
+        return self.sights(post_ids, {kind: values[rows] for kind, values in self._weights.items()})
 
-    def _sight(self, weights: dict[str, np.ndarray], numbers: np.ndarray) -> Sight:
+    def sights(self, post_ids: Sequence[str], weights: Mapping[str, np.ndarray]) -> dict[str, Sight]:
+        """Attention [n, ...] of posts [n], as `System.attention` gives it, beside the words it is on."""
+        words = self.values(self.roles["words"], post_ids) if "words" in self.roles else None
+        numbers = np.zeros((len(post_ids), 0), int) if words is None else words
+        return {
+            post_id: self._sight({kind: of_posts[i] for kind, of_posts in weights.items()}, numbers[i])
+            for i, post_id in enumerate(post_ids)
+        }
+
+    def _sight(self, weights: Mapping[str, np.ndarray], numbers: np.ndarray) -> Sight:
         there = numbers > PADDING  # [w]
         words = [self._words.get(number, RARE) for number in numbers[there].tolist()]
         textual = weights["textual"][there] if "textual" in weights else None
         return Sight(words, grid(weights.get("visual")), textual, weights.get("inter"))
 
     def values(self, feature: str, post_ids: Sequence[str]) -> np.ndarray:
-        """Rows [n, *shape] of a feature, from the row groups they lie in."""
-        path = self._paths.feature(feature)
-        ids = store.read_frame(path, ["post_id"])["post_id"].to_numpy()
-        return StreamedArray(RowGroups(path))[store.join_positions(ids, np.asarray(post_ids), str(path))]
+        """Rows [n, *shape] of a feature."""
+        return feature_rows(self._paths, feature, post_ids)
 
     def predictions(self) -> pd.DataFrame:
         """`post_id`, `y` and `prediction` of the test part."""
@@ -86,11 +90,3 @@ def grid(weights: np.ndarray | None) -> np.ndarray | None:
     """Regions [r] as they lie in the picture, [s, s], row after row; None where they are no square."""
     side = 0 if weights is None else math.isqrt(len(weights))
     return weights.reshape(side, side) if side and side**2 == len(weights) else None
-
-
-def rows_of(paths: Paths, post_ids: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
-    """Columns of posts.parquet, those that are there, for these posts in their order."""
-    there = set(store.columns_of(paths.posts))
-    frame = store.read_frame(paths.posts, ["post_id", *(c for c in columns if c in there)])
-    rows = store.join_positions(frame["post_id"].to_numpy(), np.asarray(post_ids), str(paths.posts))
-    return frame.iloc[rows].reset_index(drop=True)

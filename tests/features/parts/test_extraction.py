@@ -53,7 +53,7 @@ def project(draw, packed, tmp_path):
         parts = np.where(np.arange(n) < n // 2, "train", "test")
         store.write_frame(paths.splits, frame[["post_id"]].assign(part=parts)[::-1])
         packed(frame, folder=paths.images)
-        p = params.load(ROOT / "params.yaml")
+        p = params.read(ROOT / "params.yaml")
         p["dataset"] = {"reader": "table", "name": "x", "path": "raw", "targets": {"likes": "log2p1"}}
         p["features"] = entries or {"image_stats": {}, "user_time": {}, "category": {}}
         p["compute"] = {"workers": 1}

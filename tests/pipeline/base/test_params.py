@@ -14,7 +14,6 @@ from features import base as features
 from features.base import feature_class
 from models import base as models
 from models.base import system_class
-from pipeline import plan
 from pipeline.base import params
 from pipeline.base.binding import bind
 from pipeline.base.errors import UserError
@@ -118,23 +117,23 @@ def test_classes_and_dataclasses_are_bound_alike():
 def test_files_that_are_none(tmp_path, text, message):
     (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(UserError) as error:
-        params.load(tmp_path / "params.yaml")
+        params.read(tmp_path / "params.yaml")
     assert message in str(error.value)
 
 
 def test_a_file_that_is_not_there_or_no_text(tmp_path):
     with pytest.raises(UserError, match="no such file"):
-        params.load(tmp_path / "params.yaml")
+        params.read(tmp_path / "params.yaml")
     (tmp_path / "params.yaml").write_bytes(b"seed: \xff\xfe")
     with pytest.raises(UserError, match="not valid YAML"):
-        params.load(tmp_path / "params.yaml")
+        params.read(tmp_path / "params.yaml")
 
 
 def test_numbers_are_read_as_dvc_reads_them(project):
     paths = project()
     text = paths.params.read_text().replace("seed: 0", "seed: 010").replace("max_side: 64", "max_side: 1e-3")
     paths.params.write_text(text)
-    loaded = params.load(paths.params)
+    loaded = params.read(paths.params)
     assert loaded["seed"] == 10
     assert loaded["images"]["max_side"] == pytest.approx(0.001)
 
@@ -142,15 +141,13 @@ def test_numbers_are_read_as_dvc_reads_them(project):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_every_entry_binds_to_its_class(path):
     p = params.load(path)
-    plan.check_sections(p)
-    assert p["systems"]
-    for name, entry in p["features"].items():
-        _binds_alone(f"features.{name}", feature_class(name), entry)
-        features.make(name, entry)
-    for name, entry in p["systems"].items():
-        own = {k: v for k, v in (entry or {}).items() if k not in ("model", "seeds")}
-        _binds_alone(f"systems.{name}", system_class((entry or {}).get("model", name)), own)
-        models.make(name, entry)
+    assert p.systems
+    for name, entry in p.features.items():
+        _binds_alone(f"features.{name}", feature_class(entry.module), entry.arguments)
+        features.make(entry)
+    for name, entry in p.systems.items():
+        _binds_alone(f"systems.{name}", system_class(entry.module), entry.arguments)
+        models.make(entry)
 
 
 def _binds_alone(where, cls, entry):
@@ -181,11 +178,11 @@ ATTENTION |= {"uhan_svr_no_image", "uhan_svr_no_text"}
     ],
 )
 def test_files_have_every_system_they_are_for(file, wanted):
-    assert wanted <= set(params.load(ROOT / file)["systems"])
+    assert wanted <= set(params.read(ROOT / file)["systems"])
 
 
 def test_the_preset_of_picture_or_words_has_its_numbers():
-    p = params.load(ROOT / "presets/picture-or-words.yaml")
+    p = params.read(ROOT / "presets/picture-or-words.yaml")
     assert p["split"] == {"method": "random", "ratios": [0.5, 0, 0.5]}
     assert p["dataset"]["targets"] == {"retweets": "max", "likes": "max"}
     limits = {"minimum_retweets": 100, "minimum_days": 7, "maximum_retweets": 10_000, "maximum_likes": 10_000}
@@ -212,7 +209,7 @@ def test_the_preset_of_picture_or_words_has_its_numbers():
 
 
 def test_the_preset_of_the_paper_has_its_numbers():
-    systems = params.load(ROOT / "presets/xgb-clip.yaml")["systems"]
+    systems = params.read(ROOT / "presets/xgb-clip.yaml")["systems"]
     best = {"n_estimators": 2000, "max_depth": 18, "learning_rate": 0.01}
     assert best.items() <= systems["xgboost"].items()
     assert systems["xgb_mlp"]["base"] == systems["xgb_conv1d"]["base"] == best
@@ -234,7 +231,7 @@ def test_keys_whose_changes_dvc_overlooks_are_refused(make_params, tmp_path, pla
     with (tmp_path / "params.yaml").open("w", encoding="utf-8") as file:
         YAML(typ="safe").dump(content, file)
     with pytest.raises(UserError, match=rf"{'.'.join((*place, key))}: DVC would not see a change"):
-        params.load(tmp_path / "params.yaml")
+        params.read(tmp_path / "params.yaml")
 
 
 def test_these_are_the_keys_that_dvc_overlooks():

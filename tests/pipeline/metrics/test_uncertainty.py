@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pipeline.base.errors import UserError
+from pipeline.base.sections import Scoring
 from pipeline.metrics import regression as metrics
 from pipeline.metrics import uncertainty
 
@@ -78,4 +79,4 @@ def test_holm_passes_over_undefined():
 @pytest.mark.parametrize("entry", [{"bootstrap": -1}, {"confidence": 1.0}, {"confidence": 0.0}])
 def test_scoring_refuses_what_makes_no_sense(entry):
     with pytest.raises(UserError, match=f"evaluate.{next(iter(entry))}"):
-        uncertainty.Scoring(**entry)
+        Scoring(**entry)

@@ -1,7 +1,12 @@
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
+from models.trained import Learned, Trained
 from pipeline import evaluate
+from pipeline.base import params
+from pipeline.base.sections import Entry, Split
 from pipeline.metrics import regression as metrics
 from pipeline.report import leaderboard, notes, plots, published
 
@@ -40,7 +45,7 @@ def test_a_table_for_each_target(trained):
 
 
 def test_targets_keep_the_order_of_params(make_params):
-    p = make_params(dataset={"targets": {"views": "log2p1", "likes": "max"}})
+    p = params.of(make_params(dataset={"targets": {"views": "log2p1", "likes": "max"}}))
     rows = [{"system": "a", "target": t, "part": "test", "n": 1, "seeds": 1, "rmse": 1.0} for t in ("likes", "views")]
     table = leaderboard.table(rows, p)
     assert list(table["target"]) == ["views", "likes"]
@@ -99,7 +104,7 @@ def test_notes_name_who_was_left_out_and_who_runs_with_less(trained, left_out, s
 
 def test_notes_name_a_reason_once():
     said = {"a": (False, "no x"), "b": (True, "without y"), "c": (False, "no x"), "d": (True, None), "e": (True, "z")}
-    systems = {name: {"run": runs, "why": why} for name, (runs, why) in said.items()}
+    systems = {name: Trained(Path(), Entry(name, name), runs, why) for name, (runs, why) in said.items()}
     assert list(notes.incomplete(systems)) == [
         "Left out: `a`, `c`, because no x.",
         "Incomplete: `b` runs without y.",
@@ -119,22 +124,31 @@ def test_notes_name_random_weights(trained, system, predicted):
     assert "Untrained" not in markdown(paths)[0]
 
 
+def reading(features):
+    return Trained(Path(), Entry("a", "a"), True, features=features)
+
+
+def reporting(*reports):
+    learned = Learned({}, report=dict(enumerate(reports)))
+    return Trained(Path(), Entry("a", "a"), True, targets={"score": learned})
+
+
 def test_notes_say_what_share_of_words_is_known():
     state = {"known_share": 0.8493, "posts_without_known_word": 3}
     metadata = {"fingerprint": {"pretrained": {"file": "glove.txt"}}, "state": state}
     features = {"glove": metadata, "category": {"state": {}}, "pixels": {"state": None}}
-    said = list(notes.known_words({"a": {"features": features}, "b": {"features": features}, "c": {}}))
+    said = list(notes.known_words({"a": reading(features), "b": reading(features), "c": reading({})}))
     assert said == ["`glove`: 84.9% of the words of the training part have a vector; posts there without any: 3."]
     metadata["fingerprint"]["pretrained"] = None
-    assert not list(notes.known_words({"a": {"features": features}}))
+    assert not list(notes.known_words({"a": reading(features)}))
 
 
 def test_notes_name_the_chosen_features():
     first, second = {"uses_vgg": 1.0, "uses_tfidf": 0.0, "uses_colour": 1.0, "C": 1.0}, {"uses_tfidf": 1.0}
     systems = {
-        "svr": {"targets": {"score": {"report": {"0": first, "1": second, "2": first}}}},
-        "other": {"targets": {"score": {"report": {"0": {"C": 1.0}}}}},
-        "left_out": {"run": False},
+        "svr": reporting(first, second, first),
+        "other": reporting({"C": 1.0}),
+        "left_out": Trained(Path(), Entry("left_out", "svr"), False),
     }
     (said,) = notes.combinations(systems)
     assert said == "`svr` has the features that are best for score on the validation part: vgg + colour or tfidf."
@@ -159,11 +173,11 @@ def test_the_sample_says_what_it_is(trained):
     ("split", "expected"),
     [
         ({"method": "random", "ratios": [0.81, 0.09, 0.1]}, "random 81:9:10 seed 3 identity"),
-        ({"method": "users", "ratios": [0.7, 0.1, 0.2], "k": 2}, "users 70:10:20 k 2 seed 3 identity"),
+        ({"method": "users", "ratios": [0.7, 0.1, 0.2]}, "users 70:10:20 seed 3 identity"),
     ],
 )
 def test_protocol_is_readable_and_complete(split, expected):
-    assert leaderboard.protocol(split, 3, "identity") == expected
+    assert leaderboard.protocol(Split(**split), 3, "identity") == expected
 
 
 def test_csv_lists_every_metric(trained):

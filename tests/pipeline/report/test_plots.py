@@ -3,10 +3,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from models.trained import Trained
 from pipeline import evaluate, images
 from pipeline.base.compute import Compute
+from pipeline.base.sections import Packing
 from pipeline.report import charts, panels, plots
-from pipeline.storage import pixels, store
+from pipeline.storage import store
 
 NAMES = ["clarity_contrast", "hue_count", "brightness_contrast"]
 
@@ -23,7 +25,7 @@ def with_images(trained, tmp_path, picture):
     files = [picture(tmp_path / f"raw/{i}.jpg", brightness=0.3 + i / 20, seed=i) for i in range(8)]
     post_id = [f"post {i}" for i in range(8)]
     posts = pd.DataFrame({"post_id": [*post_id, "none"], "image": [*(f.name for f in files), None]})
-    images.pack(posts, tmp_path / "raw", paths.images, pixels.Packing(max_side=32), Compute(workers=1))
+    images.pack(posts, tmp_path / "raw", paths.images, Packing(max_side=32), Compute(workers=1))
     values = np.random.default_rng(0).normal(size=(9, 3))
     values[-1] = np.nan
     shape = {"shape": (3,), "dtype": "float32", "names": NAMES, "metadata": {}}
@@ -92,7 +94,7 @@ def test_nothing_to_draw_leaves_an_empty_folder(trained):
 def test_posts_without_pictures_have_no_picture(trained, tmp_path):
     paths = trained()
     posts = pd.DataFrame({"post_id": ["a", "b"]})
-    images.pack(posts, tmp_path, paths.images, pixels.Packing(max_side=32), Compute(workers=1))
+    images.pack(posts, tmp_path, paths.images, Packing(max_side=32), Compute(workers=1))
     shape = {"shape": (3,), "dtype": "float32", "names": NAMES, "metadata": {}}
     with store.FeatureWriter(paths.feature("image_stats"), **shape) as writer:
         writer.append(["a", "b"], np.full((2, 3), np.nan), np.zeros(2, bool))
@@ -101,9 +103,7 @@ def test_posts_without_pictures_have_no_picture(trained, tmp_path):
 
 def test_measures_that_were_left_out_have_no_picture(trained, tmp_path):
     paths = trained()
-    images.pack(
-        pd.DataFrame({"post_id": ["a"]}), tmp_path, paths.images, pixels.Packing(max_side=32), Compute(workers=1)
-    )
+    images.pack(pd.DataFrame({"post_id": ["a"]}), tmp_path, paths.images, Packing(max_side=32), Compute(workers=1))
     nothing = {"shape": (0,), "dtype": "float32", "names": [], "metadata": {}}
     with store.FeatureWriter(paths.feature("image_stats"), **nothing) as writer:
         writer.append(["a"], np.empty((1, 0)), np.zeros(1, bool))
@@ -185,10 +185,10 @@ def test_curves_are_a_panel_a_system_and_a_line_a_seed():
 
 def test_networks_have_a_picture_of_their_curves(trained):
     paths = trained(targets=("likes", "views"))
-    description = store.read_json(paths.model("good") / "system.json")
+    good = Trained.open(paths, "good")
     curve = {"step": [10], "train": [2.0], "validation": [2.5]}
-    description["targets"]["views"] = {**description["targets"]["views"], "curve": {"0": curve}}
-    store.write_json(paths.model("good") / "system.json", description)
+    good.targets["views"].curve[0] = curve
+    good.write()
     assert {name for name in drawn(paths) if name.startswith("curves")} == {"curves_views.png"}
 
 

@@ -1,15 +1,18 @@
 """The papers' tables: every line of them, what is published, what was measured, and on whose data."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
+from models.trained import Learned, Trained
 from pipeline import evaluate
+from pipeline.base.sections import Entry
 from pipeline.metrics import regression as metrics
 from pipeline.metrics import uncertainty
 from pipeline.report import curves, plots, published, tables
-from pipeline.storage import store
 
 UHAN = {"uhan": 0.5, "dmf": 1.5, "uhan_no_user": 0.9, "his_ave": None}
 
@@ -203,10 +206,10 @@ def test_figures_have_the_digits_they_need(value, exact, text):
 
 def test_curves_are_a_row_a_step(trained, system, predicted):
     paths = trained(systems=UHAN, seeds=(0, 1))
-    description = store.read_json(paths.model("uhan") / "system.json")
+    uhan = Trained.open(paths, "uhan")
     curve = {"step": [10, 20], "train": [2.0, 1.0], "validation": [2.5, 1.25]}
-    description["targets"]["likes"]["curve"] = {"0": curve, "1": {"step": [10], "train": [3.0]}}
-    store.write_json(paths.model("uhan") / "system.json", description)
+    uhan.targets["likes"].curve |= {0: curve, 1: {"step": [10], "train": [3.0]}}
+    uhan.write()
     evaluate.main(paths)
     frame = pd.read_csv(paths.results / "curves.csv")
     assert frame.to_numpy(dtype=object).tolist()[:2] == [
@@ -219,7 +222,12 @@ def test_curves_are_a_row_a_step(trained, system, predicted):
 
 def test_long_curves_are_thinned_and_keep_their_ends():
     curve = {"step": list(range(1, 1001)), "train": [1.0] * 1000}
-    frame = curves.table({"a": {"run": True, "targets": {"likes": {"curve": {"0": curve}}}}, "b": {"run": False}})
+    frame = curves.table(
+        {
+            "a": Trained(Path(), Entry("a", "a"), True, targets={"likes": Learned({}, curve={0: curve})}),
+            "b": Trained(Path(), Entry("b", "b"), False),
+        }
+    )
     assert len(frame) == curves.STEPS
     assert frame["step"].iloc[[0, -1]].tolist() == [1, 1000]
     assert frame["step"].diff().max() <= 5

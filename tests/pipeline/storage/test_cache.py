@@ -68,35 +68,3 @@ def test_an_extractor_has_a_folder_of_its_own(tmp_path):
     assert a == cache.folder_of(tmp_path, "clip", {"weights": "a"})
     assert a != cache.folder_of(tmp_path, "clip", {"weights": "b"})
     assert (a / "fingerprint.json").exists()
-
-
-SOURCE = '''
-"""About this."""
-from features.parts import helper
-class A:
-    """Doc."""
-    def f(self):
-        """Doc."""
-        return {number}  # {comment}
-'''
-
-
-@pytest.fixture
-def root(tmp_path, monkeypatch):
-    """The project's root, as far as modules are looked up there."""
-    (tmp_path / "features/parts").mkdir(parents=True)
-    monkeypatch.setattr(cache, "ROOT", tmp_path)
-
-
-def hashed(folder, number=1, comment="why", helper="X = 1"):
-    (folder / "feature.py").write_text(SOURCE.format(number=number, comment=comment))
-    (folder / "features/parts/helper.py").write_text(helper)
-    return cache.source_hash(folder / "feature.py")
-
-
-def test_code_counts_and_words_about_it_do_not(tmp_path, root):
-    first = hashed(tmp_path)
-    assert hashed(tmp_path, comment="other") == first
-    assert hashed(tmp_path, helper='"""Doc."""\nX = 1') == first
-    assert hashed(tmp_path, number=2) != first
-    assert hashed(tmp_path, helper="X = 2") != first

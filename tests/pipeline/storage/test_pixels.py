@@ -3,8 +3,9 @@ import pytest
 from PIL import Image
 
 from pipeline.base.errors import UserError
+from pipeline.base.sections import Packing
 from pipeline.storage import pixels
-from pipeline.storage.pixels import Packing, Unusable
+from pipeline.storage.pixels import Unusable
 
 PACKING = Packing(max_side=64)
 

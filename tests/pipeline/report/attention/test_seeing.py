@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from models.trained import Trained
+from pipeline.base.sections import Entry
 from pipeline.report.attention import seeing
 from pipeline.storage import store
 from tests.pipeline import sights
@@ -172,11 +174,11 @@ def test_nothing_to_see_draws_nothing(drawn, options):
 
 def test_systems_that_were_left_out_or_read_other_features_are_no_viewers(made, tmp_path):
     paths, systems = made()
-    absent = {"run": False, "why": "the data lacks user_id"}
-    others = {"mean": {"run": True, "entry": {"model": "constant"}}, "plain": {"run": True, "entry": {}}}
-    others["table"] = {"run": True, "entry": {"model": "svr", "features": ["regions", "words"]}}
-    store.write_json(paths.model("mean") / "system.json", others["mean"])
-    assert seeing.viewers(paths, {"absent": absent, "mean": others["mean"], "table": others["table"]}, "likes") == []
+    absent = Trained(paths.model("absent"), Entry("absent", "lantern"), False, "the data lacks user_id")
+    mean = Trained(paths.model("mean"), Entry("mean", "constant"), True)
+    entry = Entry("table", "svr", arguments={"features": ["regions", "words"]})
+    others = {"absent": absent, "mean": mean, "table": Trained(paths.model("table"), entry, True)}
+    assert seeing.viewers(paths, others, "likes") == []
     assert [v.name for v in seeing.viewers(paths, {"absent": absent, **systems}, "likes")] == ["looker"]
 
 

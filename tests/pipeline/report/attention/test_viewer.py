@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from models.trained import Trained
+from pipeline import look as stage
 from pipeline.report.attention import viewer
 from pipeline.report.attention.viewer import Viewer
-from pipeline.storage import store
 from tests.pipeline import sights
 
 
@@ -15,7 +18,7 @@ def look(project, tmp_path, monkeypatch):
         paths = project()
         sights.known(monkeypatch)
         sights.write(paths, tmp_path / "raw", systems={"looker": {"model": "lantern", **(entry or {})}}, **options)
-        return Viewer(paths, "looker", "likes")
+        return Viewer(paths, Trained.open(paths, "looker"), "likes")
 
     return build
 
@@ -48,10 +51,10 @@ def test_posts_come_in_the_order_asked_for_however_many_at_a_time(look, monkeypa
     words = np.zeros((12, 3), int)
     words[:, 0] = 2 + np.arange(12) % 4
     looking = look(words=words)
-    asked = ["p11", "p00", "p05", "p02", "p07"]
+    asked = ["p11", "p04", "p05", "p10", "p07"]
     whole = looking.look(asked)
-    monkeypatch.setattr(viewer, "POSTS", 4)
-    parts = looking.look(asked)
+    monkeypatch.setattr(stage, "POSTS", 4)
+    parts = looking.sights(asked, stage.look(looking._paths, looking.trained, "likes", asked))
     assert list(parts) == list(whole) == asked
     for post_id in asked:
         assert parts[post_id].words == whole[post_id].words == [sights.VOCABULARY[int(post_id[1:]) % 4]]
@@ -59,9 +62,13 @@ def test_posts_come_in_the_order_asked_for_however_many_at_a_time(look, monkeypa
     assert looking.look([]) == {}
 
 
+def as_if_of(looking, user):
+    return looking.sights(["p08"], stage.look(looking._paths, looking.trained, "likes", ["p08"], user=user))
+
+
 def test_another_user_may_look_elsewhere(look):
     looking = look(region=(0, 2))
-    lit = {user: np.argwhere(looking.look(["p08"], user)["p08"].visual).tolist() for user in (None, "u0", "u1")}
+    lit = {user: np.argwhere(as_if_of(looking, user)["p08"].visual).tolist() for user in (None, "u0", "u1")}
     assert lit == {None: [[0, 2]], "u0": [[0, 2]], "u1": [[2, 0]]}
     own = looking.look(["p09"])["p09"].visual  # of u1
     assert np.argwhere(own).tolist() == [[2, 0]]
@@ -70,7 +77,7 @@ def test_another_user_may_look_elsewhere(look):
 def test_where_users_are_unknown_they_change_nothing(look):
     looking = look(entry={"user": False}, users=0)
     assert not looking.users
-    assert np.argwhere(looking.look(["p08"], "u1")["p08"].visual).tolist() == [[0, 2]]
+    assert np.argwhere(as_if_of(looking, "u1")["p08"].visual).tolist() == [[0, 2]]
 
 
 @pytest.mark.parametrize("looks", [["visual", "textual", "inter"], ["visual", "textual"], ["textual"], []])
@@ -92,6 +99,5 @@ def test_predictions_are_the_first_seeds_of_the_test_part(look):
 
 def test_what_is_not_text_has_no_vocabulary(look):
     looking = look()
-    path = looking._paths.model("looker") / "system.json"
-    store.write_json(path, {**store.read_json(path), "features": {}})
-    assert Viewer(looking._paths, "looker", "likes").look(["p04"])["p04"].words == [viewer.RARE] * 4
+    wordless = replace(looking.trained, features={})
+    assert Viewer(looking._paths, wordless, "likes").look(["p04"])["p04"].words == [viewer.RARE] * 4

@@ -1,0 +1,118 @@
+"""The sections of params.yaml as typed values, with their defaults; `pipeline.base.params` makes them."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from pipeline.base.errors import UserError
+
+NAME = re.compile(r"[^\W_][\w-]*")
+"""What an entry or a target may be called: its name becomes a file, a word of a command and a key of DVC's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """The `dataset` section: what every dataset has, and the `keys` of its reader, which the reader checks."""
+
+    reader: str
+    """The module in pipeline/readers/."""
+    name: str
+    """Stands on every row of the leaderboard."""
+    path: str
+    """Of the data, from the project's root."""
+    targets: dict[str, str]
+    """Column of a count or score: its transform, as `pipeline.base.targets` names them."""
+    max_dropped: float = 0.05
+    """Fail if more than this share of the rows read is dropped."""
+    missing: Literal["fail", "drop"] = "fail"
+    """What to do with features and systems whose columns the data lacks."""
+    draw: int | None = None
+    """Posts drawn at random; None keeps all."""
+    keys: Mapping[str, Any] = field(default_factory=dict)
+    """Everything else: what the reader is called with beside its path."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """The `split` section, as `pipeline.split` reads it."""
+
+    method: Literal["random", "chronological", "chronological_shuffled", "users"]
+    """What decides the part of a post, and what stays together."""
+    ratios: list[float]
+    """Shares of train, validation and test."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packing:
+    """The `images` section; a change of any key packs all images again."""
+
+    max_side: int
+    """Pixels; larger originals are scaled down so that their longer side is this."""
+    quality: int = 95
+    """JPEG quality of pictures that are encoded again."""
+    shard_images: int = 256
+    """Images a shard: what one worker packs or embeds at a time, and what a kill can cost."""
+    max_pixels: int = 100_000_000
+    """Originals of more pixels are not decoded (status `too large`)."""
+
+    def __post_init__(self):
+        for key, value in asdict(self).items():
+            if value < 1 or (key == "quality" and value > 100):
+                raise UserError(f"images.{key}: {value} is out of range; {_RANGES.get(key, '1 or more')}")
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What decides the packed pixels."""
+        return {**asdict(self), "version": 1}
+
+
+_RANGES = {"quality": "1 to 100"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scoring:
+    """The `evaluate` section."""
+
+    bootstrap: int = 1000
+    """Resamples of the test posts for the intervals; 0 leaves them out."""
+    confidence: float = 0.95
+    """Share of the resamples an interval holds."""
+
+    def __post_init__(self) -> None:
+        if self.bootstrap < 0:
+            raise UserError(f"evaluate.bootstrap: {self.bootstrap} is below 0")
+        if not 0 < self.confidence < 1:
+            raise UserError(f"evaluate.confidence: {self.confidence} is not between 0 and 1")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry under `features` or `systems`: what `module` is called with, and how many are trained."""
+
+    name: str
+    module: str
+    """The file in features/ or models/: `model` where the entry has it, else its name."""
+    seeds: int = 1
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, section: str, name: Any, content: Any) -> "Entry":
+        """An entry as params.yaml has it. Raises `UserError` for what none can be."""
+        where = f"{section}.{check_name(section, name)}"
+        if not isinstance(content, Mapping | None):
+            raise UserError(f"{where}: {content!r} is no mapping of keys; {{}} stands for none")
+        arguments = dict(content or {})
+        module = arguments.pop("model", name) if section == "systems" else name
+        seeds = arguments.pop("seeds", 1) if section == "systems" else 1
+        if not isinstance(module, str):
+            raise UserError(f"{where}.model: {module!r} is no file in models/")
+        if not isinstance(seeds, int) or isinstance(seeds, bool) or seeds < 1:
+            raise UserError(f"{where}.seeds: {seeds!r} is no number of trainings, 1 or more")
+        return cls(name, module, seeds, arguments)
+
+
+def check_name(section: str, name: Any) -> str:
+    """The name, where it is one. Raises `UserError` for one that would not survive as a file or in DVC's keys."""
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise UserError(f"{section}: {name!r} is no name; use letters and digits, and _ or - after the first of them")
+    return name

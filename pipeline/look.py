@@ -1,0 +1,83 @@
+"""data/attention/: where trained systems look in test posts; a file a system that looks.
+
+A row a test post: `post_id` and, of what the system has, `visual` (a weight a region), `textual` (a weight a
+word) and `inter` (picture, words). Of the first target of params.yaml and the first seed.
+"""
+
+import logging
+import shutil
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+from tqdm import tqdm
+
+from models import base as models
+from models.trained import Trained
+from pipeline.base import params
+from pipeline.base.errors import run_stage
+from pipeline.base.paths import Paths
+from pipeline.storage import store
+from pipeline.storage.examples import FeatureValues, feature_rows, post_rows, unpublished
+
+log = logging.getLogger(__name__)
+
+POSTS = 256
+"""Looked at together: what their regions take in memory."""
+
+
+def main(paths: Paths = Paths()) -> None:
+    """Write the attention of every trained system that has any."""
+    p = params.load(paths.params)
+    target = next(iter(p.dataset.targets))
+    shutil.rmtree(paths.attention("any").parent, ignore_errors=True)
+    paths.attention("any").parent.mkdir(parents=True)
+    for name in p.systems:
+        trained = Trained.open(paths, name)
+        if trained.run and trained.looks:
+            write(paths, trained, target)
+
+
+def write(paths: Paths, trained: Trained, target: str) -> None:
+    """Write where one system looks in the test posts of a target, in the order of its predictions."""
+    frame = store.read_frame(paths.predictions(trained.name))
+    own = (frame["target"] == target) & (frame["part"] == "test") & (frame["seed"] == trained.seeds[0])
+    post_ids = frame.loc[own, "post_id"].tolist()
+    weights = look(paths, trained, target, post_ids)
+    columns = {kind: _lists(values) for kind, values in weights.items()}
+    store.write_table(paths.attention(trained.name), pa.table({"post_id": pa.array(post_ids, pa.string()), **columns}))
+
+
+def look(
+    paths: Paths, trained: Trained, target: str, post_ids: Sequence[str], *, user: str | None = None
+) -> dict[str, np.ndarray]:
+    """Where a system looks in posts of the dataset [n], as `System.attention` says.
+
+    As if `user` had posted them, where one is named. Reads their rows of the features alone, `POSTS` at a time.
+    """
+    system = trained.system(target, trained.seeds[0])
+    starts = tqdm(range(0, len(post_ids), POSTS), desc=f"{trained.name} looks", leave=False, disable=None)
+    parts = [_look(paths, trained, system, target, post_ids[i : i + POSTS], user) for i in starts]
+    return {kind: np.concatenate([part[kind] for part in parts]) for kind in (parts[0] if parts else ())}
+
+
+def _look(
+    paths: Paths, trained: Trained, system: models.System, target: str, post_ids: Sequence[str], user: str | None
+) -> dict[str, np.ndarray]:
+    columns = trained.needs(target)
+    posts = post_rows(paths, post_ids, columns)
+    if user is not None and "user_id" in columns:
+        posts = posts.assign(user_id=user)
+    names = models.flat(system.features)
+    features = {name: FeatureValues(feature_rows(paths, name, post_ids)) for name in names}
+    return system.attention(unpublished(posts, features, target, trained.targets[target].transform["name"]))
+
+
+def _lists(values: np.ndarray) -> pa.Array:
+    """Rows [n, m] as lists of fixed size, float32."""
+    flat = pa.array(np.ascontiguousarray(values, dtype=np.float32).ravel())
+    return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
+
+
+if __name__ == "__main__":
+    run_stage(main)
