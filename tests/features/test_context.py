@@ -62,8 +62,7 @@ def test_a_column_of_zeros_stays_zero():
 def test_says_what_is_missing():
     assert Context().missing(["followers", "posted_at"]) == ["collected_at"]
     assert Context(columns=["followers"]).missing(["followers"]) == []
-    with pytest.raises(UserError, match="no column 'collected_at'"):
-        fitted().extract(TRAIN.drop(columns="collected_at"))
+    assert fitted().needed == ("followers", "posted_at", "collected_at")
     with pytest.raises(UserError, match="'title' holds no numbers but string"):
         Context(columns=["title"]).reads({"title": "string"})
     for columns in ([], ["followers", "followers"]):

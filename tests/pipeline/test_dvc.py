@@ -137,11 +137,49 @@ def test_changed_feature_reaches_its_users_alone(project):
 def test_changed_code_of_a_system_trains_its_entries(project):
     path = project.root / "models/constant.py"
     before = path.read_text()
-    path.write_text(before + "\n# changed\n")
+    path.write_text(before + "\nCHANGED = 1\n")
     stages, _ = project.repro()
     assert ran(stages, "train") == {"mean"}
     path.write_text(before)
     project.repro()
+
+
+@pytest.fixture
+def edited(project):
+    """`edited(file, change)`: the stages `dvc status` names once the code is hashed again; put back afterwards."""
+    before = {}
+
+    def edit(file, change):
+        path = project.root / file
+        before[path] = path.read_text()
+        path.write_text(change(before[path]))
+        project.run("repro", "code")
+        return set(json.loads(project.run("status", "--json").stdout))
+
+    yield edit
+    for path, text in before.items():
+        path.write_text(text)
+    project.run("repro", "code")
+
+
+FEATURES = {f"feature@{name}" for name in PARAMS["features"]}
+
+
+@pytest.mark.parametrize(
+    ("file", "stages"),
+    [
+        ("pipeline/storage/packs.py", {"images", *FEATURES, "evaluate"}),
+        ("pipeline/readers/parts/clean.py", {"posts"}),
+        ("pipeline/readers/smpd.py", set()),
+        ("pipeline/report/charts.py", {"evaluate"}),
+    ],
+)
+def test_changed_code_names_the_stages_that_import_it(project, edited, file, stages):
+    assert edited(file, lambda text: f"{text}\nCHANGED = 1\n") == stages
+
+
+def test_changed_words_about_code_name_none(project, edited):
+    assert edited("pipeline/storage/store.py", lambda text: text.replace('"""', '"""Other words: ', 1)) == set()
 
 
 def test_compute_changes_nothing(project):

@@ -26,9 +26,10 @@ import pandas as pd
 from pipeline import images
 from pipeline.storage import pixels
 from pipeline.base.compute import Compute
+from pipeline.base.sections import Packing
 pack, pixels.pack = pixels.pack, lambda *a: (time.sleep(0.01), pack(*a))[1]
 frame = pd.read_json({frame!r}, dtype=False)
-images.pack(frame, Path({root!r}), Path({folder!r}), images.Packing(max_side=64, shard_images=8),
+images.pack(frame, Path({root!r}), Path({folder!r}), Packing(max_side=64, shard_images=8),
             Compute(workers=1), memory=Path({memory!r}))
 """
 

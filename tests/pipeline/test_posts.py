@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from pipeline import posts
+from pipeline.base import params
 from pipeline.base.errors import UserError
 from pipeline.readers.base import CANONICAL
 from pipeline.readers.parts.clean import MAX_CHARACTERS
@@ -193,7 +194,7 @@ def test_drafts_go_through_the_same_cleaning(posts_folder, make_params, tmp_path
     drafts.parent.mkdir()
     drafts.write_text("words,followers,image,posted_at\nhello 😍,12,a.jpg,2999-01-01\n,many,b.jpg,\n")
     section = {**make_params()["dataset"], "path": str(folder), "columns": {"text": "words"}}
-    frame, image_root, audit = posts.read_drafts(section, drafts)
+    frame, image_root, audit = posts.read_drafts(params.of({**make_params(), "dataset": section}).dataset, drafts)
     assert image_root == drafts.parent
     assert frame["post_id"].tolist() == ["2", "3"]
     assert frame["text"].tolist()[0] == "hello 😍"
@@ -204,7 +205,7 @@ def test_drafts_go_through_the_same_cleaning(posts_folder, make_params, tmp_path
 
 def test_drafts_and_published_posts_have_the_same_types(posts_folder, make_params, project):
     folder = posts_folder(n=6, images=False, drop=["likes"])
-    drafts, _, _ = posts.read_drafts(make_params()["dataset"], folder / "posts.csv")
+    drafts, _, _ = posts.read_drafts(params.of(make_params()).dataset, folder / "posts.csv")
     posts_folder(n=6, images=False)
     paths = project()
     posts.main(paths)
@@ -215,7 +216,7 @@ def test_drafts_and_published_posts_have_the_same_types(posts_folder, make_param
 def test_drafts_without_rows_are_named(make_params, tmp_path):
     (tmp_path / "drafts.csv").write_text("post_id,text\n")
     with pytest.raises(UserError, match=r"drafts\.csv: no rows"):
-        posts.read_drafts(make_params()["dataset"], tmp_path / "drafts.csv")
+        posts.read_drafts(params.of(make_params()).dataset, tmp_path / "drafts.csv")
 
 
 def test_the_command_ends_in_one_line_and_a_status(tmp_path, project):

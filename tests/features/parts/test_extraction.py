@@ -18,6 +18,7 @@ from pipeline.base import params
 from pipeline.base.compute import Compute
 from pipeline.base.errors import UserError
 from pipeline.base.paths import Paths
+from pipeline.base.sections import Entry
 from pipeline.storage import packs, store
 from pipeline.storage.packs import read_images
 from pipeline.storage.pixels import Packing
@@ -58,8 +59,9 @@ def project(draw, packed, tmp_path):
         p["features"] = entries or {"image_stats": {}, "user_time": {}, "category": {}}
         p["compute"] = {"workers": 1}
         paths.params.write_text(json.dumps(p))
-        known = plan.known_in_time(paths, p["dataset"], plan.present_columns(paths))
-        for name, columns in plan.plan_features(p["features"], known)[1].items():
+        p = params.of(p)
+        known = plan.known_in_time(paths, p.dataset, plan.present_columns(paths))
+        for name, columns in plan.plan_features(p.features, known)[1].items():
             store.write_json(paths.plan("features", name), {"run": True, "why": None, "columns": columns})
         return paths, p
 
@@ -137,7 +139,7 @@ def test_one_percent_more_posts_extract_one_percent_more(project, embedded):
 def test_other_arguments_have_their_own_cache(project, embedded):
     paths, p = project()
     features.run(paths, p, "image_stats")
-    p["features"]["image_stats"] = {"max_side": 8}
+    p.features["image_stats"] = Entry("image_stats", "image_stats", arguments={"max_side": 8})
     features.run(paths, p, "image_stats")
     assert sum(embedded) == 58
 
@@ -266,7 +268,7 @@ class Loud(ImageFeature):
 def test_values_that_do_not_fit_are_an_error(project):
     paths, _ = project()
     posts = store.read_frame(paths.posts, ["post_id"])
-    extractor = Extractor("loud", {}, Loud())
+    extractor = Extractor(Entry("loud", "image_stats"), Loud())
     with pytest.raises(UserError, match=r"features\.loud: values up to 1e\+05 do not fit float16"):
         list(extractor.extract(posts, images=paths.images, cache_root=paths.cache, compute=Compute(workers=1)))
     assert not list((paths.cache / "loud").rglob("*.arrow"))
@@ -286,8 +288,8 @@ def test_with_a_card_workers_prepare_and_this_process_embeds(project):
     paths, _ = project()
     posts = store.read_frame(paths.posts, ["post_id"])
     where = {"images": paths.images, "compute": Compute(workers=1)}
-    fed = Extractor("a", {}, Card()).extract(posts, cache_root=paths.cache, **where)
-    own = Extractor("b", {}, ImageStats()).extract(posts, cache_root=paths.cache, **where)
+    fed = Extractor(Entry("a", "image_stats"), Card()).extract(posts, cache_root=paths.cache, **where)
+    own = Extractor(Entry("b", "image_stats"), ImageStats()).extract(posts, cache_root=paths.cache, **where)
     np.testing.assert_array_equal(next(fed)[1], next(own)[1])
 
 
@@ -296,7 +298,7 @@ def test_only_images_of_posts_are_read(project, monkeypatch):
     read = []
     read_shard = packs.read_shard
     monkeypatch.setattr("features.parts.embedding.read_shard", lambda *a: (read.append(len(a[1])), read_shard(*a))[1])
-    extractor = Extractor.make("image_stats", {}, Compute(workers=1))
+    extractor = Extractor.make(Entry("image_stats", "image_stats"), Compute(workers=1))
     posts = store.read_frame(paths.posts, ["post_id"])[:2]
     list(extractor.extract(posts, images=paths.images, cache_root=paths.cache, compute=Compute(workers=1)))
     assert sum(read) == 2

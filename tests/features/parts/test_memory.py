@@ -19,15 +19,16 @@ from pipeline import images
 from pipeline.storage import store
 from pipeline.base.compute import Compute
 from features.parts.extraction import Extractor
+from pipeline.base.sections import Entry, Packing
 def say_peak():
     # Not ru_maxrss: that counts what the parent had when it started this process.
     print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 root, n = Path(sys.argv[1]), int(sys.argv[2])
 here, folder = Compute(workers=1), root / f"packed-{n}"
 posts = pd.DataFrame({"post_id": [str(i) for i in range(n)], "image": [f"{i}.jpg" for i in range(n)]})
-images.pack(posts, root / "raw", folder, images.Packing(max_side=64, shard_images=32), here)
+images.pack(posts, root / "raw", folder, Packing(max_side=64, shard_images=32), here)
 say_peak()
-extractor = Extractor.make("image_stats", {}, here)
+extractor = Extractor.make(Entry("image_stats", "image_stats"), here)
 extractor.write(root / f"{n}.parquet", posts, images=folder, cache_root=root / f"cache-{n}", compute=here)
 assert store.read_feature(root / f"{n}.parquet").valid.all()
 say_peak()

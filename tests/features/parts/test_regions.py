@@ -8,6 +8,7 @@ from features.parts.extraction import Extractor
 from features.vgg_regions import VggRegions
 from models.parts.batches import Tensors, load, shuffled
 from pipeline.base.compute import Compute
+from pipeline.base.sections import Entry
 from pipeline.storage import store, stream
 from pipeline.storage.examples import FeatureValues
 from pipeline.storage.packs import read_images
@@ -23,11 +24,12 @@ import pandas as pd
 from features.vgg_regions import VggRegions
 from pipeline.base.compute import Compute
 from features.parts.extraction import Extractor
+from pipeline.base.sections import Entry
 embed = VggRegions.embed
 VggRegions.embed = lambda self, prepared: (time.sleep(0.1), embed(self, prepared))[1]
 root = Path({root!r})
 compute = Compute(workers=1, device="cpu")
-Extractor.make("vgg_regions", {arguments!r}, compute).write(
+Extractor.make(Entry("vgg_regions", "vgg_regions", arguments={arguments!r}), compute).write(
     root / "regions.parquet", pd.read_parquet(root / "posts.parquet"), images=root / "images",
     cache_root=root / "cache", compute=compute,
 )
@@ -57,7 +59,9 @@ def seen(monkeypatch):
 def extract(root, posts, cache="cache"):
     path = root / "regions.parquet"
     options = {"images": root / "images", "cache_root": root / cache, "compute": COMPUTE}
-    Extractor.make("vgg_regions", ARGUMENTS, COMPUTE).write(path, posts[["post_id"]], **options)
+    Extractor.make(Entry("vgg_regions", "vgg_regions", arguments=ARGUMENTS), COMPUTE).write(
+        path, posts[["post_id"]], **options
+    )
     return path
 
 

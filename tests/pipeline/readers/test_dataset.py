@@ -1,7 +1,15 @@
+from pathlib import Path
+
 import pytest
 
+from pipeline.base import params
 from pipeline.base.errors import UserError
-from pipeline.readers.dataset import bind_dataset
+from pipeline.readers import dataset
+
+
+def made(content, section):
+    """The reader of a dataset section, as the stages make it."""
+    return dataset.make(params.of({**content, "dataset": section}).dataset, Path())
 
 
 @pytest.mark.parametrize(
@@ -11,7 +19,7 @@ from pipeline.readers.dataset import bind_dataset
         ({"max_droped": 0.1}, "did you mean 'max_dropped'"),
         ({"prefix": "train"}, r"dataset\.prefix: nothing reads this key"),
         ({"reader": "tabel"}, "no reader 'tabel'"),
-        ({"reader": None}, "no reader 'None'"),
+        ({"reader": None}, r"dataset\.reader: None is not str"),
         ({"targets": {"likes": "log"}}, "no transform 'log'; known: identity, log2p1"),
         ({"targets": {}}, "name at least one column"),
         ({"targets": {"text": "identity"}}, "holds no numbers"),
@@ -23,11 +31,11 @@ from pipeline.readers.dataset import bind_dataset
 )
 def test_a_wrong_key_or_value_is_named(make_params, change, message):
     with pytest.raises(UserError, match=message):
-        bind_dataset({**make_params()["dataset"], **change})
+        made(make_params(), {**make_params()["dataset"], **change})
 
 
 def test_a_missing_key_is_named(make_params):
     section = make_params()["dataset"]
     del section["targets"]
     with pytest.raises(UserError, match=r"dataset\.targets: missing"):
-        bind_dataset(section)
+        made(make_params(), section)

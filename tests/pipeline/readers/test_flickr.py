@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from pipeline import plan, posts
+from pipeline.base import params
 from pipeline.base.errors import UserError
 from pipeline.readers.flickr import Flickr
 from pipeline.readers.parts import flickr_lines
@@ -232,8 +233,8 @@ def test_numbers_known_in_time_may_be_kept_and_others_may_not(tmp_path, run, pro
     keys = {"extra_columns": ["tag_count", "group_count"], "targets": {"comment_count": "log2p1", "score": "identity"}}
     frame, _ = run(**keys)
     assert (frame.loc["90003", "tag_count"], frame.loc["90003", "comment_count"]) == (14, 3)
-    section = {"reader": "flickr", "name": "x", "path": "raw", **keys}
-    known = plan.known_in_time(project(dataset={"reader": "flickr", **keys}), section, list(frame.columns))
+    paths = project(dataset={"reader": "flickr", **keys})
+    known = plan.known_in_time(paths, params.load(paths.params).dataset, list(frame.columns))
     assert "tag_count" in known
     assert not {"comment_count", "score"} & set(known)
     for column in ("comment_count", "average_views"):
