@@ -26,8 +26,8 @@ Result = TypeVar("Result")
 
 RETRIES = 2
 """How often a shard that raised is tried again; a worker that died is replaced beside that."""
-TIMEOUT = "30s"
-"""How long a scheduler may take to answer and to have a worker."""
+TIMEOUT = 30.0
+"""Seconds a scheduler may take to answer and to have a worker."""
 AHEAD = 3
 """Shards in hand for each worker: one running, the others queued, so that none waits for the scheduler."""
 
@@ -186,7 +186,7 @@ def connect(compute: Compute) -> Iterator["Client"]:
 
     Raises `UserError` where no scheduler answers.
     """
-    import dask
+    import dask.config
     from distributed import Client, LocalCluster
 
     logging.getLogger("distributed").setLevel(logging.ERROR)

@@ -107,5 +107,5 @@ def usable(posts: pd.DataFrame, target: str, transform: str) -> np.ndarray:
         good &= raw > 0
     if transform in PER_DAY:
         days = days_online(posts)
-        good &= np.isfinite(days) & (days > 0)
+        good &= False if days is None else np.isfinite(days) & (days > 0)
     return good

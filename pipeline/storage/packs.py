@@ -160,7 +160,8 @@ def read_shard(path: Path, rows: Sequence[int] | np.ndarray) -> Iterator[tuple[s
             if len(inside):
                 table = file.read_row_group(group, columns=["image_id", "jpeg"])
                 for row in inside.tolist():
-                    yield table["image_id"][row].as_py(), pixels.decode(table["jpeg"][row].as_buffer())
+                    image_id = table["image_id"][row].as_py()
+                    yield image_id, pixels.decode(table["jpeg"][row].as_buffer(), f"{path}: image {image_id}")
 
 
 def read_images(folder: Path, image_ids: Collection[str]) -> Iterator[tuple[str, np.ndarray]]:
@@ -183,9 +184,8 @@ class Shard(NamedTuple):
 def shards_of(folder: Path, image_ids: Collection[str]) -> list[Shard]:
     """Where distinct images lie, a shard each, in the order of the posts that show them first."""
     index = store.read_frame(folder / "index.parquet", ["image_id", "shard", "row"]).dropna(subset="image_id")
-    index = index[index["image_id"].isin(set(image_ids))].drop_duplicates("image_id")
-    if len(index) < len(set(image_ids)):
-        lacking = set(image_ids) - set(index["image_id"])
+    index = index.loc[index["image_id"].isin(list(image_ids))].drop_duplicates("image_id")
+    if lacking := set(image_ids) - set(index["image_id"]):
         raise UserError(f"{folder}: image {min(lacking)} is not packed there; run dvc repro again")
     shards = []
     for name, group in index.groupby("shard", sort=False):

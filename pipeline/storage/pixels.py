@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from pipeline.base.errors import UserError
 from pipeline.base.sections import Packing
 
 # The size of a picture is checked against `max_pixels` before it is decoded.
@@ -118,7 +119,7 @@ def _shrink(image: Image.Image, target: tuple[int, int]) -> Image.Image:
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:
-    return _TURNS.get(image.getexif().get(ORIENTATION))
+    return _TURNS.get(image.getexif().get(ORIENTATION, 1))
 
 
 _TURNS = {
@@ -146,6 +147,9 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def decode(data: bytes) -> np.ndarray:
-    """Packed JPEG bytes to uint8 RGB [h, w, 3]."""
-    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
+def decode(data: bytes, where: str = "a packed picture") -> np.ndarray:
+    """Packed JPEG bytes to uint8 RGB [h, w, 3]. Raises `UserError`, beginning with `where`, for damaged ones."""
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
+    if pixels is None:
+        raise UserError(f"{where} is damaged; remove data/images and run dvc repro again")
+    return pixels

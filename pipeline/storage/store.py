@@ -127,7 +127,7 @@ class FeatureWriter:
         width = int(np.prod(self._shape, dtype=np.int64))
         values = np.ascontiguousarray(values, dtype=self._dtype).reshape(len(post_id), width)
         self._hash.update(json.dumps(list(post_id)).encode())
-        self._hash.update(values)
+        self._hash.update(values.data)
         columns = [pa.array(post_id, pa.string()), pa.array(np.asarray(valid, dtype=bool))]
         if self._names is not None:
             columns += [pa.array(values[:, i]) for i in range(len(self._names))]

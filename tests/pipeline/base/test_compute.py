@@ -154,7 +154,7 @@ def test_here_a_user_error_is_one_too(tasks):
 
 
 def test_nobody_answers(tasks, monkeypatch):
-    monkeypatch.setattr(module, "TIMEOUT", "0.5s")
+    monkeypatch.setattr(module, "TIMEOUT", 0.5)
     with pytest.raises(UserError, match=r"compute\.scheduler: nothing answers at tcp://127\.0\.0\.1:1"):
         results(Compute(scheduler="tcp://127.0.0.1:1"), tasks.double, [1, 2])
 

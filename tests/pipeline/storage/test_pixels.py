@@ -26,6 +26,11 @@ def test_small_upright_jpeg_is_kept_byte_for_byte(draw):
     assert pixels.pack(data, PACKING) == (data, 64, 48)
 
 
+def test_a_damaged_pack_is_named():
+    with pytest.raises(UserError, match=r"00\.parquet: image x is damaged; remove data/images and run dvc repro"):
+        pixels.decode(b"no picture", "00.parquet: image x")
+
+
 @pytest.mark.parametrize("kind", ["PNG", "GIF", "WEBP", "BMP", "TIFF"])
 def test_other_formats_become_jpeg_of_the_same_pixels(draw, kind):
     got, *size = rgb(draw["encoded"](draw["smooth"](), kind))
