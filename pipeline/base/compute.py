@@ -9,6 +9,7 @@ import os
 import pickle
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -28,6 +29,9 @@ RETRIES = 2
 """How often a shard that raised is tried again; a worker that died is replaced beside that."""
 TIMEOUT = 30.0
 """Seconds a scheduler may take to answer and to have a worker."""
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+SMALL = 8
+"""Shards that threads of this process do sooner than a local cluster starts."""
 AHEAD = 3
 """Shards in hand for each worker: one running, the others queued, so that none waits for the scheduler."""
 
@@ -89,7 +93,8 @@ def map_shards(
     sizes = sizes or [1] * len(shards)
     total = sum(sizes)
     with tqdm(total=total, desc=title, unit=unit, disable=None if total else True, leave=False) as bar:
-        run = _run_here if compute.in_process(len(shards)) else _run_on_cluster
+        small = compute.scheduler is None and len(shards) <= SMALL
+        run = _run_here if compute.in_process(len(shards)) else _run_in_threads if small else _run_on_cluster
         for position, result in run(compute, function, shards, arguments):
             bar.update(sizes[position])
             yield position, result
@@ -115,6 +120,44 @@ def _run_here(
 ) -> Iterator[tuple[int, Any]]:
     for position, shard in enumerate(shards):
         yield position, function(shard, *arguments)
+
+
+def _run_in_threads(
+    compute: Compute, function: Callable, shards: Sequence[Any], arguments: tuple
+) -> Iterator[tuple[int, Any]]:
+    """Decoders and networks let go of Python's lock. The first shard is done alone: it loads what the others share."""
+    workers = min(compute.worker_count(), len(shards))
+    with _few_threads(max(1, cores() // workers)):
+        yield 0, function(shards[0], *arguments)
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="shard")
+        try:
+            positions = {pool.submit(function, shard, *arguments): i for i, shard in enumerate(shards) if i}
+            for future in as_completed(positions):
+                yield positions[future], future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _few_threads(threads: int) -> Iterator[None]:
+    """Libraries use `threads` threads each inside, as they do in a worker, and as before outside."""
+    import cv2
+
+    before = {name: os.environ.get(name) for name in THREADS}
+    cv2_before, torch = cv2.getNumThreads(), sys.modules.get("torch")
+    torch_before = torch.get_num_threads() if torch else cores()
+    cv2.setNumThreads(threads)
+    os.environ |= dict.fromkeys(THREADS, str(threads))  # for what is imported from here on
+    if torch:
+        torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(cv2_before)
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+        if torch := sys.modules.get("torch"):
+            torch.set_num_threads(torch_before)
 
 
 def _run_on_cluster(
@@ -177,7 +220,7 @@ def _set_threads(threads: int) -> None:
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
     else:
-        os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(threads)
+        os.environ |= dict.fromkeys(THREADS, str(threads))
 
 
 @contextmanager

@@ -253,7 +253,9 @@ def test_kill_in_the_middle_then_again_gives_the_same_files(draw, packed, tmp_pa
     assert not list(folder.glob(".*"))
 
 
-def test_a_cluster_packs_the_same(draw, packed, tmp_path):
+@pytest.mark.parametrize("small", [1, 8])
+def test_a_cluster_and_threads_pack_the_same(draw, packed, tmp_path, monkeypatch, small):
+    monkeypatch.setattr("pipeline.base.compute.SMALL", small)
     frame = draw["pictures"](tmp_path / "raw", 20)
     packed(frame, folder=tmp_path / "here")
     packing = Packing(max_side=64, shard_images=8)

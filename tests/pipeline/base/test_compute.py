@@ -137,12 +137,30 @@ def test_models_are_made_once_a_worker(tasks, scheduler):
     assert len({pid for pid, _ in made}) <= 2
 
 
-def test_local_cluster_replaces_a_worker_that_dies(tasks, tmp_path, capfd):
+@pytest.fixture
+def cluster(monkeypatch):
+    """However few the shards are, a local cluster does them."""
+    monkeypatch.setattr(module, "SMALL", 1)
+
+
+def test_few_shards_are_done_by_threads_of_this_process(tasks, monkeypatch):
+    monkeypatch.setattr(module, "connect", lambda _: pytest.fail("a cluster was started"))
+    compute, before = Compute(workers=2), tasks.threads(0)
+    few = list(range(module.SMALL))
+    assert results(compute, tasks.double, few) == [(2 * i, os.getpid()) for i in few]
+    with pytest.raises(UserError, match="mend me"):
+        results(compute, tasks.bad_input, [1, 2, 3])
+    share = max(1, module.cores() // 2)
+    assert results(compute, tasks.threads, [1, 2, 3]) == [(share, share)] * 3
+    assert tasks.threads(0) == before
+
+
+def test_local_cluster_replaces_a_worker_that_dies(tasks, tmp_path, capfd, cluster):
     assert results(Compute(workers=2), tasks.dies_once, [0, 1, 2, 3], str(tmp_path)) == [0, 1, 2, 3]
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_shard_that_always_kills_its_worker_ends_in_one_line(tasks, monkeypatch):
+def test_shard_that_always_kills_its_worker_ends_in_one_line(tasks, monkeypatch, cluster):
     monkeypatch.setitem(module._QUIET, "distributed.scheduler.allowed-failures", 0)
     with pytest.raises(UserError, match=r"compute: shard . of 2 ended its worker"):
         results(Compute(workers=2), tasks.always_dies, [0, 1])

@@ -81,7 +81,9 @@ def test_usable_rows(name, likes, good):
     assert np.isfinite(values).all()
 
 
-@pytest.mark.parametrize(("name", "good"), [("log2p1", True), ("log2_per_day", False), ("log2_per_day_plus_one", False)])
+@pytest.mark.parametrize(
+    ("name", "good"), [("log2p1", True), ("log2_per_day", False), ("log2_per_day_plus_one", False)]
+)
 def test_without_times_no_row_has_counts_per_day(name, good):
     frame = posts([1, 2])[["likes"]]
     assert targets.usable(frame, "likes", name).tolist() == [good, good]
