@@ -140,6 +140,11 @@ def make(entry: Entry, **given: Any) -> System:
         raise UserError(f"{where}: {error}") from None
 
 
+def runs_on_device(entry: Entry) -> bool:
+    """Whether an entry's system is a network, which takes a device."""
+    return "device" in inspect.signature(system_class(entry.module)).parameters
+
+
 def _modules() -> list[str]:
     return [module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)]) if module.name != "base"]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from models import base as models
-from pipeline.base import params
+from pipeline.base import params, targets
 from pipeline.base.code import hash_file, hashes
 from pipeline.base.errors import run_stage
 from pipeline.base.paths import Paths
@@ -23,12 +23,12 @@ def main(paths: Paths = Paths()) -> None:
     feature_hashes = {f: hash_file(paths.feature(f)) for f in p.features}
     for name, entry in p.systems.items():
         plan = store.read_json(paths.plan("systems", name))
-        columns = models.columns_read(models.make(entry), p.dataset.targets) if plan["run"] else []
+        columns = [*targets.columns_needed(p.dataset.targets), *plan["columns"]] if plan["run"] else []
         content = {
             "plan": plan,
             "splits": splits,
             "features": {f: feature_hashes[f] for f in models.flat(plan["features"])},
-            "posts": hash_columns(paths, columns),
+            "posts": hash_columns(paths, dict.fromkeys(columns)),
             "code": hashes(f"models/{entry.module}.py"),
         }
         store.write_json(paths.inputs(name), content)

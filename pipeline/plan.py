@@ -105,6 +105,7 @@ def plan_system(
         why = [f"the data lacks {', '.join(lacking)}"]
     return {
         "run": not empty and not lacking,
+        "columns": [] if lacking else list(needed),
         "features": kept if isinstance(system.features, dict) else kept[""],
         "why": "; ".join(why) or None,
     }

@@ -48,7 +48,8 @@ def ready(project, make_posts):
         write_feature(paths, "picture", ids, values["picture"])
         for name, entry in systems.items():
             roles = (entry or {}).get("features", [])
-            default = {"run": True, "features": roles, "why": None}
+            columns = ["user_id"] if name == "user_mean" else []
+            default = {"run": True, "columns": columns, "features": roles, "why": None}
             store.write_json(paths.plan("systems", name), (plans or {}).get(name, default))
         return paths
 
