@@ -6,12 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import settings
+from jaxtyping import install_import_hook
 from PIL import Image, ImageDraw
 from ruamel.yaml import YAML
 
 from pipeline.base.paths import Paths
 
 pytest_plugins = ["tests.folders"]
+
+# Every call of a function there has the types and shapes its signature says; an int is a float, as in PEP 484.
+install_import_hook(["models", "features"], "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")

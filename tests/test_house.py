@@ -1,13 +1,17 @@
-"""Rules of the house that no linter knows: which way imports point, that every dependency has its reason."""
+"""Rules of the house that no linter knows: which way imports point, what a dependency is for, what tests check."""
 
 import ast
 import re
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+import torch
+from jaxtyping import TypeCheckError
 
 from features import base as features
 from models import base as models
+from models.parts import attention, boosting
 from pipeline.base import params
 from pipeline.base.paths import Paths
 from pipeline.readers import dataset
@@ -36,15 +40,20 @@ def room(path: str) -> str:
     return max((name for name in ROOMS if path.startswith(f"{name}/")), key=len)
 
 
-def imports(path: Path) -> set[str]:
-    """The project's modules that a file imports, as paths from the root."""
+def imported_names(path: Path) -> set[str]:
+    """Everything that a file imports, with its dots."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             names |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
-    files = {f"{name.replace('.', '/')}.py" for name in names}
+    return names
+
+
+def imports(path: Path) -> set[str]:
+    """The project's modules that a file imports, as paths from the root."""
+    files = {f"{name.replace('.', '/')}.py" for name in imported_names(path)}
     return {
         file for file in files if file.split("/")[0] in ("pipeline", "features", "models") and (ROOT / file).exists()
     }
@@ -70,15 +79,46 @@ def test_what_people_add_lies_in_like_rooms():
         assert {"base.py", "parts"} <= {path.name for path in (ROOT / folder).iterdir()}
 
 
-def test_every_dependency_has_its_reason_and_its_pin():
-    lock = (ROOT / "requirements.txt").read_text()
+def normal(name: str) -> str:
+    """The name of a distribution as indexes compare it."""
+    return re.sub(r"[-_.]+", "-", name.strip().lower())
+
+
+def requirements() -> dict[str, str]:
+    """{name: reason} of requirements.in."""
     lines = [line for line in (ROOT / "requirements.in").read_text().splitlines() if line and line[0] != "#"]
-    assert lines
-    for line in lines:
-        requirement, _, reason = line.partition("#")
-        name = re.sub(r"[-_.]+", "-", re.split(r"[\[=<>]", requirement.strip())[0].lower())
-        assert len(reason.split()) > 1, f"requirements.in: {name} has no reason"
-        assert re.search(rf"^{re.escape(name)}(\[.*\])?==", lock, re.M), f"requirements.txt lacks {name}"
+    parts = [line.partition("#") for line in lines]
+    return {normal(re.split(r"[\[=<>]", requirement)[0]): reason for requirement, _, reason in parts}
+
+
+@pytest.mark.parametrize("name", requirements())
+def test_every_dependency_has_its_reason_and_its_pin(name):
+    assert len(requirements()[name].split()) > 1, f"requirements.in: {name} has no reason"
+    lock = (ROOT / "requirements.txt").read_text()
+    assert re.search(rf"^{re.escape(name)}(\[.*\])?==", lock, re.M), f"requirements.txt lacks {name}"
+
+
+TOOLS = {
+    "basedpyright": ("Makefile", "\tbasedpyright"),
+    "dvc": ("Makefile", "\tdvc repro"),
+    "ipykernel": ("tests/notebooks/test_notebooks.py", '"ipykernel_launcher"'),
+    "pre-commit": (".pre-commit-config.yaml", "repos:"),
+    "pytest-xdist": ("Makefile", "pytest -n logical"),
+    "ruff": ("Makefile", "\truff check"),
+    "uv": ("Makefile", "-m uv"),
+}
+"""Dependencies that are run by name, not imported, and where."""
+
+
+def test_every_dependency_is_imported_or_run():
+    folders = (*TOPS, "benchmarks", "tests")
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    modules = {name.split(".")[0] for path in files for name in imported_names(path)}
+    found = packages_distributions()
+    used = {normal(distribution) for module in modules for distribution in found.get(module, ())}
+    assert set(requirements()) - used == set(TOOLS)
+    for tool, (file, words) in TOOLS.items():
+        assert words in (ROOT / file).read_text(encoding="utf-8"), f"{file} does not run {tool}"
 
 
 @pytest.mark.parametrize("path", [Paths(ROOT).params, *sorted((ROOT / "presets").glob("*.yaml"))], ids=lambda p: p.name)
@@ -94,3 +134,11 @@ def test_params_files_have_only_keys_that_are_read(path):
 
 def test_there_are_presets():
     assert len(list((ROOT / "presets").glob("*.yaml"))) >= 2
+
+
+def test_shapes_and_types_are_checked_while_tests_run():
+    assert boosting.shares(["a", "b"], [1, 3]) == {"a": 0.25, "b": 0.75}
+    with pytest.raises(TypeCheckError, match="'gain'"):
+        boosting.shares(["a"], "1")
+    with pytest.raises(TypeCheckError, match="'mask'"):
+        attention.masked_softmax(torch.zeros(2, 3), torch.ones(2, 4, dtype=torch.bool))

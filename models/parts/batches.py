@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ READERS = 4
 """Threads that read streamed batches, each the next one; so many are in memory beside the one being used."""
 
 
+@runtime_checkable
 class Data(Protocol):
     """A dataset networks learn from.
 

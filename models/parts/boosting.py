@@ -66,11 +66,11 @@ def threads(asked: int | None, rows: int) -> int:
     return asked or max(1, min(os.cpu_count() or 1, rows // 5_000))
 
 
-def shares(names: Sequence[str], gain: Sequence[float]) -> dict[str, float]:
+def shares(names: Sequence[str], gain: Sequence[float] | np.ndarray) -> dict[str, float]:
     """Share of the gain by input name; without any gain (no tree splits) all are zero."""
-    gain = np.nan_to_num(np.asarray(gain, dtype=np.float64))
-    total = gain.sum()
-    return dict(zip(names, (gain / total if total > 0 else gain).tolist(), strict=True))
+    gains = np.nan_to_num(np.asarray(gain, dtype=np.float64))
+    total = gains.sum()
+    return dict(zip(names, (gains / total if total > 0 else gains).tolist(), strict=True))
 
 
 def save_inputs(folder: Path, names: Sequence[str], chosen: Mapping[str, float]) -> None:

@@ -20,8 +20,9 @@ from models.parts.batches import Tensors
 from models.parts.loop import Curve
 from models.parts.training import check_patience, fit_network, predict_network, seeded
 from pipeline.storage import store
+from pipeline.storage.stream import StreamedArray
 
-Arrays = Mapping[str, np.ndarray]
+Arrays = Mapping[str, np.ndarray | StreamedArray]
 
 
 class Regressor:

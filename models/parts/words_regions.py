@@ -22,6 +22,7 @@ from models.parts.training import squared_error
 from pipeline.base.errors import UserError
 from pipeline.storage import store
 from pipeline.storage.examples import PADDING, UNKNOWN_WORD, Examples
+from pipeline.storage.stream import StreamedArray
 
 Sizes = dict[str, int | None]
 
@@ -88,7 +89,7 @@ class WordsRegions(Composed):
             raise UserError(f"features.words: {name} has no numbers of words; use words")
         return values.shape[2] if role == "regions" else max(UNKNOWN_WORD, int(values[:].max(initial=0))) + 1
 
-    def _arrays(self, posts: Examples) -> dict[str, np.ndarray]:
+    def _arrays(self, posts: Examples) -> dict[str, np.ndarray | StreamedArray]:
         arrays = {role: posts.features[name].values for role, (name,) in self.features.items()}
         if "words" in arrays:
             words = np.maximum(arrays["words"][:], PADDING)  # [n, w]
