@@ -1,10 +1,12 @@
 # Two commands on a fresh machine: `make repro` and `make test`. `make help` lists the rest.
-PYTHON ?= python3.11
+# The newest that runs: a name on the PATH may be a shim without a Python behind it.
+PYTHON ?= $(or $(firstword $(foreach p,python3.13 python3.12 python3.11,$(if $(shell $(p) -c 'print(1)' 2>/dev/null),$(p)))),\
+	$(error there is no Python 3.11, 3.12 or 3.13; name one: make $(MAKECMDGOALS) PYTHON=/its/path))
 BIN := .venv/bin
 UV := $(BIN)/python -m uv
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help repro test lint format bench lock clean
+.PHONY: help repro test quick lint format bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,12 +15,16 @@ repro: .venv/installed ## run the whole pipeline (dvc repro) and show the leader
 	dvc repro
 	@cat results/leaderboard.md
 
-test: .venv/installed ## run every test
-	$(BIN)/python -m pytest
+test: .venv/installed ## run every test, on all cores
+	$(BIN)/python -m pytest -n logical --dist loadfile
 
-lint: .venv/installed ## check style, docstrings and formatting
+quick: .venv/installed ## run the tests that take no time: a minute on one core
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: .venv/installed ## check style, docstrings, formatting and types
 	ruff check .
 	ruff format --check .
+	basedpyright
 
 format: .venv/installed ## apply the formatter and the safe fixes
 	ruff check --fix .
@@ -28,13 +34,13 @@ bench: .venv/installed ## measure speed, each figure as a ratio to its limit in 
 	$(BIN)/python -m benchmarks
 
 lock: .venv/installed ## write requirements.txt from requirements.in
-	$(UV) pip compile --quiet --upgrade --no-emit-index-url --no-header requirements.in -o requirements.txt
+	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-header requirements.in -o requirements.txt
 
 clean: ## remove everything that `make repro` can make again
 	rm -rf .venv data/*.parquet data/audit.json $(addprefix data/,attention cache code features images inputs models plan predictions sample)
 
 .venv/installed: requirements.txt
-	$(PYTHON) -m venv .venv
+	@$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet "$$(grep '^uv==' requirements.txt)"
 	$(UV) pip install --quiet --python $(BIN)/python -r requirements.txt
 	@touch $@
