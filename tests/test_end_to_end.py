@@ -15,6 +15,8 @@ from pipeline.storage import store
 from tests.conftest import build_posts, draw_picture, write_params, write_posts_folder, write_smpd_folder
 from tests.stages import run_stages
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 TINY_CLIP = {
     "embed_dim": 8,

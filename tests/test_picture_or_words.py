@@ -16,6 +16,8 @@ from tests.pipeline.readers import test_twitter as v1
 from tests.pipeline.readers import test_twitter_v2 as v2
 from tests.stages import run_stages
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 EACH = 24
 TEXTS = [

@@ -16,6 +16,8 @@ from tests.conftest import draw_picture
 from tests.pipeline.readers import test_flickr as flickr
 from tests.stages import run_stages
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 N = 40
 NETWORKS = {"dmf", "dual_att", "uhan", "uhan_no_user", "uhan_no_shortcut", "uhan_no_image", "uhan_no_text"}

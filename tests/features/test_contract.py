@@ -157,6 +157,7 @@ def test_values_of_images_have_the_declared_shape_and_inputs_stay(name, made, im
         np.testing.assert_array_equal(image, copy)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OF_IMAGES)
 def test_an_image_depends_on_itself_alone_and_on_the_seed(name, made, images):
     together = embedded(made(name), images)

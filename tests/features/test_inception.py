@@ -60,6 +60,7 @@ def embedded(feature, *pictures):
     return feature.embed([feature.prepare(p) for p in pictures])
 
 
+@pytest.mark.slow
 def test_equals_torchvision_at_its_own_size(official, checkpoint):
     image = picture(height=200, width=300)
     transforms = Inception_V3_Weights.IMAGENET1K_V1.transforms()

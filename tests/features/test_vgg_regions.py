@@ -111,6 +111,7 @@ def test_sizes_without_whole_regions(size):
         Vgg(pretrained=None, image_size=size)
 
 
+@pytest.mark.slow
 def test_a_region_is_a_place(checkpoint):
     """What changes in one corner of the picture changes most in the region there."""
     feature = VggRegions(pretrained=str(checkpoint), image_size=160)

@@ -63,6 +63,7 @@ def test_inputs_stay_as_they_are(name):
             np.testing.assert_array_equal(part.features[feature].values, values.values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_same_seed_same_result(name, fitted):
     np.random.seed(5)  # noqa: NPY002 (global state must not decide)
@@ -104,6 +105,7 @@ def test_rows_may_come_in_any_order(name, fitted):
     np.testing.assert_allclose(fitted(name).predict(TEST.take(order)), fitted(name).predict(TEST)[order], **CALM)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_order_of_columns_and_further_columns_do_not_matter(name, fitted):
     def turned(part):
@@ -115,6 +117,7 @@ def test_order_of_columns_and_further_columns_do_not_matter(name, fitted):
     np.testing.assert_array_equal(system.predict(turned(TEST)), fitted(name).predict(TEST))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in SYSTEMS if name != "ceiling"])
 def test_constant_target_gives_a_constant(name):
     system = make(name)
@@ -150,6 +153,7 @@ def test_unpublished_posts_are_predicted_alike(name, fitted):
     np.testing.assert_array_equal(fitted(name).predict(with_y(TEST, None)), fitted(name).predict(TEST))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_names_of_users_do_not_matter(name, fitted):
     def renamed(part):
@@ -160,6 +164,7 @@ def test_names_of_users_do_not_matter(name, fitted):
     np.testing.assert_allclose(system.predict(renamed(TEST)), fitted(name).predict(TEST), rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_validation_is_not_learned_from(name, fitted):
     """None of the small systems tunes or stops, so another validation part must change nothing at all."""

@@ -12,6 +12,8 @@ from models.base import discover, system_class
 from tests.models import small
 from tests.models.small import make_examples, with_y
 
+pytestmark = pytest.mark.slow
+
 TRAIN, VALIDATION, TEST = make_examples(120, 1), make_examples(60, 2), make_examples(40, 3)
 STEPS = 4  # an epoch: 120 rows in batches of 32
 

@@ -61,6 +61,7 @@ def test_every_parameter_is_used_and_absent_modalities_give_finite_gradients():
     assert all(p.grad.isfinite().all() and p.grad.any() for p in made.parameters())
 
 
+@pytest.mark.slow
 def test_finds_the_region_of_the_user():
     train, _ = planted(600, seed=1, regions=5)
     test, where = planted(200, seed=3, regions=5)

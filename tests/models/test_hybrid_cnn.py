@@ -52,6 +52,7 @@ def test_parameters_of_the_paper(head, count):
     assert sum(p.numel() for p in network.parameters()) == count == oracle.count_parameters(head=head)
 
 
+@pytest.mark.slow
 def test_overfits_32_posts():
     posts = examples(32)
     system = HybridCNN(features=FEATURES, channels=(8, 8), hidden=(32, 16), epochs=150, learning_rate=0.003)

@@ -151,6 +151,7 @@ def rmse(system, posts):
     return np.sqrt(np.mean((system.predict(posts) - posts.y) ** 2))
 
 
+@pytest.mark.slow
 def test_finds_the_region_of_the_user_and_beats_what_cannot(world, found):
     train, validation, test, where = world
     weights = found.attention(test)["visual"]
@@ -179,6 +180,7 @@ def test_without_user_nobody_can_be_told_apart(world):
     assert not np.allclose(whole.predict(of_user(test, "u0")), whole.predict(of_user(test, "u3")))
 
 
+@pytest.mark.slow
 def test_goes_on_after_a_kill_in_the_middle(world, tmp_path, monkeypatch):
     train, validation = world[:2]
     arguments = {"epochs": 4, "validate_every": 7, "patience": 20, "penalty": 1e-4}

@@ -12,6 +12,8 @@ from nbclient import NotebookClient
 from tests.conftest import write_params, write_posts_folder
 from tests.stages import run_stages
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 FEATURES = {"user_time": {}, "image_stats": {}, "pixels": {"image_size": 8}, "bow": {"minimum_count": 3}, "context": {}}

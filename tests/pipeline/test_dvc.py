@@ -14,6 +14,8 @@ from ruamel.yaml import YAML
 
 from tests.conftest import write_posts_folder
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 CODE = ("pipeline", "features", "models", "dvc.yaml", ".dvcignore")
 POSTS, NEW = 200, 2

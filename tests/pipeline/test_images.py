@@ -233,6 +233,7 @@ def test_the_order_of_posts_decides_no_pixel(draw, packed, tmp_path):
     assert first.to_dict() == second.to_dict()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shards", [1, 3])
 def test_kill_in_the_middle_then_again_gives_the_same_files(draw, packed, tmp_path, decoded, shards):
     frame = draw["pictures"](tmp_path / "raw", 60)
@@ -253,6 +254,7 @@ def test_kill_in_the_middle_then_again_gives_the_same_files(draw, packed, tmp_pa
     assert not list(folder.glob(".*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("small", [1, 8])
 def test_a_cluster_and_threads_pack_the_same(draw, packed, tmp_path, monkeypatch, small):
     monkeypatch.setattr("pipeline.base.compute.SMALL", small)

@@ -219,6 +219,7 @@ def test_drafts_without_rows_are_named(make_params, tmp_path):
         posts.read_drafts(params.of(make_params()).dataset, tmp_path / "drafts.csv")
 
 
+@pytest.mark.slow
 def test_the_command_ends_in_one_line_and_a_status(tmp_path, project):
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw/posts.csv").write_bytes(b"post_id,likes\n\xff\xfe,many\n")

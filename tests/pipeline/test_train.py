@@ -203,6 +203,7 @@ def killed(paths, steps, kill):
     assert states(paths)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kill", [9, 17, 18, 27])
 def test_what_a_kill_leaves_undone_is_all_that_is_done_afterwards(ready, steps, kill):
     """In the second seed, in the third, and in the first and second of the next target."""
@@ -225,6 +226,7 @@ def test_what_a_kill_leaves_undone_is_all_that_is_done_afterwards(ready, steps, 
     assert not (paths.cache / "training" / "net").exists()
 
 
+@pytest.mark.slow
 def test_other_settings_and_other_code_train_anew_and_leave_no_state_behind(ready, steps, monkeypatch):
     paths = ready({"net": NET})
     killed(paths, steps, 9)
@@ -277,6 +279,7 @@ def test_the_stage_reads_the_system_from_the_command_line(ready, monkeypatch):
         train.main(paths)
 
 
+@pytest.mark.slow
 def test_inputs_change_with_what_a_system_reads_and_with_nothing_else(ready):
     systems = {
         "user_mean": {},

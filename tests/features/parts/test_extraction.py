@@ -153,6 +153,7 @@ def test_another_packing_is_another_cache(project, embedded, packed):
     assert sum(embedded) == 58
 
 
+@pytest.mark.slow
 def test_kill_costs_the_shard_in_hand(project, embedded, draw, tmp_path):
     paths, p = project(60)
     cache = paths.cache / "image_stats"
@@ -165,6 +166,7 @@ def test_kill_costs_the_shard_in_hand(project, embedded, draw, tmp_path):
     assert [f.name for f in (tmp_path / "data/features").iterdir()] == ["image_stats.parquet"]
 
 
+@pytest.mark.slow
 def test_a_cluster_extracts_the_same(project, monkeypatch):
     paths, p = project()
     features.run(paths, p, "image_stats")
@@ -251,6 +253,7 @@ def test_unknown_entry(project):
         features.run(paths, p, "nothing")
 
 
+@pytest.mark.slow
 def test_on_the_command_line_an_error_is_one_line(tmp_path):
     run = [sys.executable, "-m", "pipeline.features"]
     done = subprocess.run(run, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False)

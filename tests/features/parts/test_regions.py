@@ -15,7 +15,7 @@ from pipeline.storage.packs import read_images
 
 POSTS, SHARD = 24, 4
 COMPUTE = Compute(workers=1, device="cpu")
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 ARGUMENTS = {"pretrained": None, "image_size": 32}
 KILLED = """
 import time

@@ -226,6 +226,7 @@ for limit in (0, 2**40):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
 def test_trains_on_more_regions_than_memory(tmp_path):
     """The peak grows by less than the file has bytes; in memory, where the result is the same, by far more."""

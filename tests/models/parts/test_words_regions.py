@@ -86,6 +86,7 @@ def test_unseen_users_are_all_alike_and_no_known_one(cls):
     assert not np.allclose(nobody, system.predict(of_user(TEST, "u0")))
 
 
+@pytest.mark.slow
 def test_unseen_users_are_an_average_one():
     """Users differ in how popular they are, posts in what a region shows; of an unseen user the latter is left."""
 

@@ -155,11 +155,13 @@ def test_few_shards_are_done_by_threads_of_this_process(tasks, monkeypatch):
     assert tasks.threads(0) == before
 
 
+@pytest.mark.slow
 def test_local_cluster_replaces_a_worker_that_dies(tasks, tmp_path, capfd, cluster):
     assert results(Compute(workers=2), tasks.dies_once, [0, 1, 2, 3], str(tmp_path)) == [0, 1, 2, 3]
     assert "Traceback" not in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_shard_that_always_kills_its_worker_ends_in_one_line(tasks, monkeypatch, cluster):
     monkeypatch.setitem(module._QUIET, "distributed.scheduler.allowed-failures", 0)
     with pytest.raises(UserError, match=r"compute: shard . of 2 ended its worker"):
@@ -187,6 +189,7 @@ def test_device_is_taken_as_given():
     assert Compute().pick_device() in ("cpu", "cuda", "mps")
 
 
+@pytest.mark.slow
 def test_logs_are_quiet(tasks, caplog):
     with caplog.at_level(logging.WARNING):
         results(Compute(workers=1), tasks.double, [1])

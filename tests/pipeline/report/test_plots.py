@@ -10,6 +10,8 @@ from pipeline.base.sections import Packing
 from pipeline.report import charts, panels, plots
 from pipeline.storage import store
 
+pytestmark = pytest.mark.slow
+
 NAMES = ["clarity_contrast", "hue_count", "brightness_contrast"]
 
 

@@ -173,6 +173,7 @@ def test_no_picture_is_unreadable(data):
     assert status(data) in ("unreadable", "truncated")
 
 
+@pytest.mark.slow
 def test_bomb_is_never_decoded(draw, monkeypatch):
     data = draw["encoded"](Image.new("1", (20_000, 20_000)), "PNG")
     assert len(data) < 100_000

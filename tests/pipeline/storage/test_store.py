@@ -108,6 +108,7 @@ with store.atomic(Path({path!r})) as temporary:
 """
 
 
+@pytest.mark.slow
 def test_a_kill_leaves_what_was_there(tmp_path):
     path = tmp_path / "f.json"
     store.write_json(path, {"a": 1})

@@ -156,6 +156,7 @@ def pixels(file):
         return np.asarray(image.convert("RGB"))
 
 
+@pytest.mark.slow
 def test_the_same_figure_is_the_same_small_file():
     first, second = charts.png(example()), charts.png(example())
     assert first == second
@@ -163,6 +164,7 @@ def test_the_same_figure_is_the_same_small_file():
     assert charts.png(example(title="another")) != first
 
 
+@pytest.mark.slow
 def test_a_file_has_the_colours_of_the_legend_exactly():
     found = {tuple(c) for c in pixels(charts.png(example())).reshape(-1, 3).tolist()}
     steps = np.rint([np.multiply(charts.shade(i, charts.STEPS), 255) for i in range(charts.STEPS + 1)])
@@ -170,6 +172,7 @@ def test_a_file_has_the_colours_of_the_legend_exactly():
     assert {(0, 114, 178), (156, 201, 227), (0, 0, 0), (255, 255, 255)} <= found
 
 
+@pytest.mark.slow
 def test_no_text_lies_over_another_or_leaves_the_figure():
     long = "猫" * 60
     sight = Sight([long, "W" * 80, *["boats"] * 80], one(3, 0, 1), np.full(82, 1 / 82), np.array([0.7, 0.3]))
@@ -209,6 +212,7 @@ def test_without_sights_there_is_no_legend_and_without_attention_no_orange():
     assert np.abs(over - over.mean(axis=-1, keepdims=True)).max() < 1
 
 
+@pytest.mark.slow
 def test_a_file_looks_as_it_was_drawn():
     drawn = example(side=14)
     canvas = charts.FigureCanvasAgg(drawn)

@@ -10,6 +10,8 @@ from pipeline.report.attention import seeing
 from pipeline.storage import store
 from tests.pipeline import sights
 
+pytestmark = pytest.mark.slow
+
 TRANSFORMS = {"likes": "identity", "views": "identity"}
 EVERY = {f"attention_{what}.png" for what in ("post", "systems", "cases", "users")}
 THREE = {
