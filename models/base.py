@@ -61,6 +61,10 @@ class System(ABC):
         """Numbers worth a row in metrics.json: chosen hyperparameters, sizes."""
         return {}
 
+    def chosen(self) -> dict[str, str]:
+        """What it chose that is no number, in words by what it is: `features` kept of those given, a `method`."""
+        return {}
+
     def curve(self) -> dict[str, list[float]]:
         """Losses while it trained: `step`, `train` and, where there was any, `validation`, of the same length."""
         return {}

@@ -93,11 +93,12 @@ class SVR(System):
     def fit(self, train: Examples, validation: Examples) -> None:
         if self._combinations and not len(validation):
             raise UserError("combinations: needs a validation part; give split.ratios one or set it to false")
+        self._chosen = {"method": self._pick(len(train))}
         found = (self._fit_on(names, train, validation) for names in self._subsets())
         self._used, self._given, self._machine, self._numbers = min(found, key=_validation_rmse)
         if self._combinations:
-            log.info("svr: %s is the best combination on validation", " + ".join(self._used))
-            self._numbers |= {f"uses_{name}": float(name in self._used) for name in self.features}
+            self._chosen["features"] = " + ".join(self._used)
+            log.info("svr: %s is the best combination on validation", self._chosen["features"])
 
     def _subsets(self) -> list[list[str]]:
         """What to train on: all features, or each combination of them, the larger first."""
@@ -125,14 +126,13 @@ class SVR(System):
         return names, inputs, machine, numbers
 
     def _train(self, settings: dict[str, Any], x: np.ndarray, y: np.ndarray) -> tuple[kernel.Machine, dict[str, float]]:
-        method = self._pick(len(x))
+        method = self._chosen["method"]
         mean, deviation = (y.mean(), y.std() or 1.0) if self._standardize_target else (0.0, 1.0)
         options = {**settings, "gamma": kernel.number(settings["gamma"], x), "tol": self._tol}
         if method == "nystroem":
             options |= {"components": self._components, "seed": self._seed}
         machine, numbers = kernel.METHODS[method](x, (y - mean) / deviation, **options)
-        ran = {f"method_{name}": float(name == method) for name in kernel.METHODS}
-        return machine.rescaled(float(mean), float(deviation)), {**ran, **numbers}
+        return machine.rescaled(float(mean), float(deviation)), numbers
 
     def _pick(self, rows: int) -> str:
         """The method for so many training posts. Raises `UserError` where exact may not have them."""
@@ -152,17 +152,21 @@ class SVR(System):
     def save(self, folder: Path) -> None:
         self._machine.save(folder / "machine.safetensors")
         self._given.save(folder / "inputs.safetensors")
-        store.write_json(folder / "svr.json", {"features": self._used, "numbers": self._numbers})
+        content = {"features": self._used, "numbers": self._numbers, "chosen": self._chosen}
+        store.write_json(folder / "svr.json", content)
 
     def load(self, folder: Path) -> None:
         content = store.read_json(folder / "svr.json")
-        self._used, self._numbers = content["features"], content["numbers"]
+        self._used, self._numbers, self._chosen = content["features"], content["numbers"], content["chosen"]
         self._machine = kernel.Machine.load(folder / "machine.safetensors")
         self._given = self._inputs()
         self._given.load(folder / "inputs.safetensors")
 
     def report(self) -> dict[str, float]:
         return dict(self._numbers)
+
+    def chosen(self) -> dict[str, str]:
+        return dict(self._chosen)
 
 
 def _validation_rmse(found: tuple) -> float:

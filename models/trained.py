@@ -28,6 +28,7 @@ class Learned:
 
     transform: dict[str, Any]
     report: BySeed = field(default_factory=dict)
+    chosen: BySeed = field(default_factory=dict)
     importance: BySeed = field(default_factory=dict)
     curve: BySeed = field(default_factory=dict)
 

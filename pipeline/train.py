@@ -95,7 +95,7 @@ def _train_all(paths: Paths, p: Params, trained: Trained) -> tuple[list[pd.DataF
             system.save(where)
             frames += [_predict(system, parts[part], part, seed) for part in ("validation", "test")]
             told.report[seed], told.curve[seed] = system.report(), system.curve()
-            told.importance[seed] = system.importance()
+            told.importance[seed], told.chosen[seed] = system.importance(), system.chosen()
     metadata = {f: store.feature_metadata(paths.feature(f)) for f in used}
     return frames, replace(trained, seeds=tuple(seeds), features=metadata, targets=learned)
 

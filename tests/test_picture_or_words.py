@@ -132,7 +132,8 @@ def test_all_systems_have_both_targets(ran):
         assert set(of_targets) == {"retweets", "likes"}
         assert all(np.isfinite(t["median_absolute_error"]) for t in of_targets.values())
     assert all("spearman" in found[name]["likes"] for name in ("context_svr", "inception_svr", "glove_svr"))
-    assert found["bow_svr"]["likes"]["report"]["method_exact"] == 1
+    likes = store.read_json(ran.model("bow_svr") / "system.json")["targets"]["likes"]
+    assert likes["chosen"] == {"0": {"method": "exact"}}
 
 
 def test_features_are_those_the_paper_joins(ran):

@@ -110,13 +110,9 @@ def combinations(systems: Systems) -> Iterator[str]:
     """Which of its features a system that chooses among them took."""
     for name, system in systems.items():
         for target, trained in system.targets.items():
-            chosen = [_used(report) for report in trained.report.values()]
-            if which := " or ".join(dict.fromkeys(filter(None, chosen))):
+            kept = [chosen["features"] for chosen in trained.chosen.values() if "features" in chosen]
+            if which := " or ".join(dict.fromkeys(kept)):
                 yield f"`{name}` has the features that are best for {target} on the validation part: {which}."
-
-
-def _used(report: Mapping[str, Any]) -> str:
-    return " + ".join(key.removeprefix("uses_") for key, used in report.items() if key.startswith("uses_") and used)
 
 
 def incomplete(systems: Systems) -> Iterator[str]:

@@ -80,6 +80,7 @@ def test_saved_and_loaded_is_the_same(name, fitted, tmp_path):
     loaded.load(tmp_path)
     np.testing.assert_array_equal(loaded.predict(TEST), fitted(name).predict(TEST))
     assert loaded.report() == fitted(name).report()
+    assert loaded.chosen() == fitted(name).chosen()
     assert loaded.importance() == pytest.approx(fitted(name).importance())
     files = [file for file in tmp_path.rglob("*") if file.is_file()]
     assert files

@@ -50,7 +50,7 @@ def test_equals_scikit_learn(options, block, monkeypatch):
     np.testing.assert_allclose(system.predict(TEST), library.predict(standardised(TEST)), atol=1e-9)
     report = system.report()
     assert report["support_vectors"] == len(library.support_)
-    assert report["method_exact"] == 1
+    assert system.chosen() == {"method": "exact"}
     assert report["rows"] == len(TRAIN)
     assert report["gamma"] == pytest.approx(library._gamma)
 
@@ -92,7 +92,8 @@ def test_nystroem_with_all_rows_is_exact():
     system = fitted(C=3.0, method="nystroem", components=999, tol=1e-6)
     assert np.abs(system.predict(TEST) - exact).max() < 0.05 * exact.std()
     assert system.report()["components"] == len(TRAIN)
-    assert system.report()["method_nystroem"] == system.report()["converged"] == 1
+    assert system.report()["converged"] == 1
+    assert system.chosen() == {"method": "nystroem"}
 
 
 def test_nystroem_equals_scikit_learns_on_the_same_rows():
@@ -119,8 +120,8 @@ def test_nystroem_says_when_it_did_not_converge(monkeypatch, caplog):
 
 
 def test_auto_is_exact_up_to_the_cap():
-    assert fitted(exact_rows=250).report()["method_exact"] == 1
-    assert fitted(exact_rows=249, components=50).report()["method_nystroem"] == 1
+    assert fitted(exact_rows=250).chosen() == {"method": "exact"}
+    assert fitted(exact_rows=249, components=50).chosen() == {"method": "nystroem"}
     with pytest.raises(UserError, match=r"250 training posts are more than exact_rows: 249; take nystroem"):
         fitted(exact_rows=249, method="exact")
 
@@ -131,7 +132,7 @@ def test_accelerated_where_the_library_is_there(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearnex", package)
     monkeypatch.setitem(sys.modules, "sklearnex.svm", module)
     system = fitted(method="accelerated")
-    assert system.report()["method_accelerated"] == 1
+    assert system.chosen() == {"method": "accelerated"}
     np.testing.assert_allclose(system.predict(TEST), fitted().predict(TEST), atol=1e-9)
 
 
@@ -153,8 +154,7 @@ def test_grid_keeps_the_best_on_validation():
 def test_combinations_keep_the_best_and_name_it(caplog, tmp_path):
     caplog.set_level("INFO")
     system = fitted(C=10.0, combinations=True)
-    uses = {name: value for name, value in system.report().items() if name.startswith("uses_")}
-    assert uses == {"uses_tabular": 1, "uses_clip": 0, "uses_stats": 1}  # clip is noise
+    assert system.chosen() == {"method": "exact", "features": "tabular + stats"}  # clip is noise
     assert "tabular + stats is the best combination" in caplog.text
     alone = fitted(C=10.0, features=["tabular", "stats"])
     np.testing.assert_array_equal(system.predict(TEST), alone.predict(TEST))
@@ -163,6 +163,7 @@ def test_combinations_keep_the_best_and_name_it(caplog, tmp_path):
     loaded = SVR(features=FEATURES, combinations=True)
     loaded.load(tmp_path)
     np.testing.assert_array_equal(loaded.predict(TEST), alone.predict(TEST))
+    assert loaded.chosen() == system.chosen()
 
 
 def test_searches_need_a_validation_part():

@@ -80,6 +80,16 @@ def test_predicts_validation_and_test_with_truth_beside(ready, make_posts):
     assert set(learned["importance"]["0"]) == {"followers", "brightness"}
 
 
+def test_what_was_chosen_stands_beside_the_report(ready):
+    paths = ready({"svr": {"features": ["tabular", "picture"], "combinations": True, "seeds": 2}})
+    run(paths, "svr")
+    learned = store.read_json(paths.model("svr") / "system.json")["targets"]["likes"]
+    assert set(learned["chosen"]) == set(learned["report"]) == {"0", "1"}
+    assert learned["chosen"]["0"]["method"] == "exact"
+    assert learned["chosen"]["0"]["features"] in ("tabular", "picture", "tabular + picture")
+    assert learned["report"]["0"]["C"] == 1
+
+
 def test_seeds_and_targets_are_trained_apart(ready):
     def two(posts, values):
         posts["views"] = posts["likes"] * 10.0

@@ -128,8 +128,8 @@ def reading(features):
     return Trained(Path(), Entry("a", "a"), True, features=features)
 
 
-def reporting(*reports):
-    learned = Learned({}, report=dict(enumerate(reports)))
+def choosing(*chosen):
+    learned = Learned({}, chosen=dict(enumerate(chosen)))
     return Trained(Path(), Entry("a", "a"), True, targets={"score": learned})
 
 
@@ -144,10 +144,10 @@ def test_notes_say_what_share_of_words_is_known():
 
 
 def test_notes_name_the_chosen_features():
-    first, second = {"uses_vgg": 1.0, "uses_tfidf": 0.0, "uses_colour": 1.0, "C": 1.0}, {"uses_tfidf": 1.0}
+    first, second = {"features": "vgg + colour", "method": "exact"}, {"features": "tfidf"}
     systems = {
-        "svr": reporting(first, second, first),
-        "other": reporting({"C": 1.0}),
+        "svr": choosing(first, second, first),
+        "other": choosing({"method": "exact"}),
         "left_out": Trained(Path(), Entry("left_out", "svr"), False),
     }
     (said,) = notes.combinations(systems)
