@@ -53,6 +53,11 @@ class Feature(ABC):
         return None
 
     @property
+    def untrained(self) -> bool:
+        """Whether its values come from weights or vectors that are random and learned from nothing."""
+        return False
+
+    @property
     def _key(self) -> str:
         """Where its entries stand in params.yaml."""
         return f"features.{type(self).__module__.rpartition('.')[2]}"

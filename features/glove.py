@@ -57,6 +57,10 @@ class Glove(TextFeature):
     def shape(self) -> tuple[int, ...]:
         return (self._dimensions,)
 
+    @property
+    def untrained(self) -> bool:
+        return self._path is None
+
     def fingerprint(self) -> dict[str, Any]:
         return {**super().fingerprint(), "pretrained": self._pretrained}
 

@@ -84,6 +84,7 @@ class Extractor:
             "arguments": self.entry.arguments,
             "state": self.feature.state() if isinstance(self.feature, PostsFeature) else {},
             "fingerprint": self.fingerprint(images),
+            "untrained": self.feature.untrained,
         }
         for stray in path.parent.glob(f".{path.name}.*.tmp"):
             stray.unlink()  # what a kill left

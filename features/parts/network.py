@@ -17,6 +17,8 @@ class NetworkFeature(ImageFeature):
 
     batch: ClassVar[Mapping[str, int]] = {"cpu": 16, "mps": 64, "cuda": 256}
     """Images a forward pass takes at most; on a CPU, as many as its caches like."""
+    pretrained: str | None
+    """Where its weights come from; None for random ones."""
 
     def __init__(self, *, precision: Precision, batch_size: int | None, device: str):
         """`precision` of the network, auto is bfloat16 on CUDA and float32 elsewhere; no `batch_size` is `batch`'s."""
@@ -26,6 +28,10 @@ class NetworkFeature(ImageFeature):
         self.batch_size = batch_size or self.batch.get(self._kind, 16)
         automatic = "bfloat16" if self._kind == "cuda" else "float32"
         self.precision = automatic if precision == "auto" else precision
+
+    @property
+    def untrained(self) -> bool:
+        return self.pretrained is None
 
     @property
     def _kind(self) -> str:

@@ -1,7 +1,6 @@
 """The sentences below the leaderboard: what a reader must know beside the numbers."""
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
 
 import pandas as pd
 
@@ -80,18 +79,10 @@ def untrained(systems: Systems) -> Iterator[str]:
     users: dict[str, list[str]] = {}
     for name, system in systems.items():
         for feature, metadata in system.features.items():
-            if has_random_weights(metadata):
+            if metadata["untrained"]:
                 users.setdefault(feature, []).append(name)
     for feature, names in users.items():
         yield f"Untrained: `{feature}` has seeded random weights, no learned ones ({', '.join(names)})."
-
-
-def has_random_weights(metadata: Any) -> bool:
-    """Whether a feature's metadata says anywhere that its network was not pretrained."""
-    if not isinstance(metadata, Mapping):
-        return False
-    absent = "pretrained" in metadata and metadata["pretrained"] is None
-    return absent or any(has_random_weights(value) for value in metadata.values())
 
 
 def known_words(systems: Systems) -> Iterator[str]:
@@ -99,7 +90,7 @@ def known_words(systems: Systems) -> Iterator[str]:
     features = {name: metadata for system in systems.values() for name, metadata in system.features.items()}
     for feature, metadata in features.items():
         state = metadata.get("state") or {}
-        if "known_share" in state and not has_random_weights(metadata):
+        if "known_share" in state and not metadata["untrained"]:
             yield (
                 f"`{feature}`: {state['known_share']:.1%} of the words of the training part have a vector; "
                 f"posts there without any: {state['posts_without_known_word']}."

@@ -90,6 +90,12 @@ def test_says_what_it_is(name):
 
 
 @pytest.mark.parametrize("name", FEATURES)
+def test_says_whether_its_weights_are_random(name, made):
+    """Here all are that can be: nothing is downloaded."""
+    assert made(name).untrained == bool({"pretrained", "vectors"} & set(SMALL[name]))
+
+
+@pytest.mark.parametrize("name", FEATURES)
 def test_names_stand_for_dimensions(name, made):
     feature = made(name)
     if feature.names is not None:

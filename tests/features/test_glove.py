@@ -73,12 +73,14 @@ def test_fingerprint_names_the_file_by_content(vectors, tmp_path):
     assert before["file"] == "glove.txt"
     (tmp_path / "glove.txt").write_text("the 1 0\n")
     assert Glove(vectors=vectors, dimensions=2).fingerprint()["pretrained"]["sha256"] != before["sha256"]
+    assert not Glove(vectors=vectors, dimensions=2).untrained
 
 
 def test_random_vectors_are_said_to_be(caplog):
     feature = fitted(dimensions=3)
     assert "RANDOM" in caplog.text
     assert feature.fingerprint()["pretrained"] is None
+    assert feature.untrained
     assert feature.state()["known_share"] == 1
 
 

@@ -14,7 +14,6 @@ from torchvision.models import Inception_V3_Weights, inception_v3
 from features.inception import Inception
 from features.parts.torchvision_weights import draw
 from pipeline.base.errors import UserError
-from pipeline.report.notes import has_random_weights
 from tests.features.pictures import smooth
 
 SMALL = 75
@@ -111,11 +110,12 @@ def test_random_weights_are_seeded_said_and_marked(caplog):
     assert 1e-3 < first.mean() < 100  # neither vanished nor overflowing
     assert np.abs(first[0] - first[1]).mean() > 0.1 * first.mean()
     assert feature.fingerprint()["weights"] == "random, seed 0"
-    assert has_random_weights({"arguments": {"pretrained": None}})
+    assert feature.untrained
 
 
 def test_fingerprint_follows_the_weights(checkpoint, tmp_path):
     made = Inception(pretrained=str(checkpoint)).fingerprint()
+    assert not Inception(pretrained=str(checkpoint)).untrained
     other = tmp_path / "other.pth"
     other.write_bytes(checkpoint.read_bytes()[:1000])
     assert len(made["weights"]) == 64

@@ -89,7 +89,7 @@ def write(paths, folder, *, n=12, side=3, region=(0, 2), size=(60, 40), words=No
     store.write_frame(paths.posts, posts)
     _pictures(paths, folder, posts, size, same)
     words = np.tile(WORDS, (n, 1)) if words is None else np.asarray(words)
-    metadata = {"state": {"vocabulary": VOCABULARY}}
+    metadata = {"state": {"vocabulary": VOCABULARY}, "untrained": False}
     _feature(paths, "regions", post_id, lit(n, side, region), {})
     _feature(paths, "words", post_id, words.astype(np.int32), metadata)
     described = {}

@@ -100,6 +100,15 @@ def test_metadata_says_how_it_was_made(project):
     assert metadata["fingerprint"]["arguments"] == {"max_side": 16}
     assert metadata["fingerprint"]["packing"] == Packing(max_side=64, shard_images=8).fingerprint()
     assert (metadata["shape"], metadata["dtype"]) == ([7], "float32")
+    assert metadata["untrained"] is False
+
+
+def test_metadata_says_whether_weights_are_random(project):
+    paths, p = project(vgg={"pretrained": None, "image_size": 32})
+    features.run(paths, p, "vgg")
+    metadata = store.feature_metadata(paths.feature("vgg"))
+    assert metadata["untrained"] is True
+    assert "untrained" not in metadata["fingerprint"]
 
 
 def test_same_input_same_file(project, tmp_path):

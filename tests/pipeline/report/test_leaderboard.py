@@ -115,11 +115,11 @@ def test_notes_name_a_reason_once():
 def test_notes_name_random_weights(trained, system, predicted):
     paths = trained()
     frames = [predicted(20, "validation"), predicted(40)]
-    features = {"clip_image": {"fingerprint": {"weights": {"pretrained": None}}}, "category": {"shape": [3]}}
+    features = {"clip_image": {"untrained": True}, "category": {"untrained": False}}
     system(paths, "good", frames, features=features)
     text, _ = markdown(paths)
     assert "Untrained: `clip_image` has seeded random weights, no learned ones (good)." in text
-    features["clip_image"]["fingerprint"]["weights"]["pretrained"] = "openai"
+    features["clip_image"]["untrained"] = False
     system(paths, "good", frames, features=features)
     assert "Untrained" not in markdown(paths)[0]
 
@@ -135,11 +135,11 @@ def choosing(*chosen):
 
 def test_notes_say_what_share_of_words_is_known():
     state = {"known_share": 0.8493, "posts_without_known_word": 3}
-    metadata = {"fingerprint": {"pretrained": {"file": "glove.txt"}}, "state": state}
-    features = {"glove": metadata, "category": {"state": {}}, "pixels": {"state": None}}
+    metadata, trained = {"untrained": False, "state": state}, {"untrained": False, "state": {}}
+    features = {"glove": metadata, "category": trained, "pixels": trained}
     said = list(notes.known_words({"a": reading(features), "b": reading(features), "c": reading({})}))
     assert said == ["`glove`: 84.9% of the words of the training part have a vector; posts there without any: 3."]
-    metadata["fingerprint"]["pretrained"] = None
+    metadata["untrained"] = True
     assert not list(notes.known_words({"a": reading(features)}))
 
 
@@ -201,8 +201,3 @@ def test_of_two_published_targets_only_the_same_counts():
     assert published.of_system("hybrid_cnn", "views") == []
     assert [row.value for row in published.of_system("uhan", "likes")] == [2.246, 1.13]
     assert published.of_system("no such system", "likes") == []
-
-
-def test_metadata_without_networks_has_no_random_weights():
-    assert not notes.has_random_weights({"shape": [3], "names": None})
-    assert notes.has_random_weights({"arguments": {"pretrained": None}})

@@ -163,7 +163,7 @@ def test_an_undefined_metric_is_a_dash(trained):
 
 def test_random_weights_are_named(trained, system, predicted):
     paths = trained(systems=UHAN)
-    features = {"vgg_regions": {"fingerprint": {"pretrained": None}}}
+    features = {"vgg_regions": {"untrained": True}}
     system(paths, "uhan", [predicted(20, "validation"), predicted(40)], features=features)
     assert "Untrained: `vgg_regions` has seeded random weights, no learned ones (uhan)." in run(paths, "uhan")[2]
 
