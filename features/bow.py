@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from features.parts.text import TextFeature, count
+from pipeline.base.ranges import Count, Vocabulary
 
 
 class Bow(TextFeature):
@@ -20,8 +21,8 @@ class Bow(TextFeature):
     def __init__(
         self,
         *,
-        minimum_count: int = 101,
-        maximum_words: int | None = None,
+        minimum_count: Count = 101,
+        maximum_words: Vocabulary | None = None,
         count: Literal["occurrences", "posts"] = "occurrences",
         columns: list[str] | None = None,
         english: bool = False,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from features.parts.network import NetworkFeature, Precision
+from pipeline.base.ranges import Count, Seed, Side
 
 log = logging.getLogger(__name__)
 
@@ -22,11 +23,11 @@ class ClipImage(NetworkFeature):
         *,
         encoder: str,
         pretrained: str | None,
-        seed: int = 0,
+        seed: Seed = 0,
         normalise: bool = False,
         precision: Precision = "auto",
-        image_size: int | None = None,
-        batch_size: int | None = None,
+        image_size: Side | None = None,
+        batch_size: Count | None = None,
         device: str = "cpu",
     ):
         """A model and its weights.
@@ -44,8 +45,6 @@ class ClipImage(NetworkFeature):
         self.seed = seed
         self.normalise = normalise
         self.image_size = image_size
-        if image_size is not None and image_size < 1:
-            raise self.error("image_size", f"{image_size} is less than 1; null is the encoder's own")
 
     @cached_property
     def source(self) -> Any:

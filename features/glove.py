@@ -13,6 +13,7 @@ import pandas as pd
 from features.parts import word_vectors
 from features.parts.text import TextFeature, count
 from features.parts.tokens import Words
+from pipeline.base.ranges import Length, Seed
 
 if TYPE_CHECKING:
     from gensim.models import KeyedVectors
@@ -33,8 +34,8 @@ class Glove(TextFeature):
         self,
         *,
         vectors: str | None = None,
-        dimensions: int = 100,
-        seed: int = 0,
+        dimensions: Length = 100,
+        seed: Seed = 0,
         columns: list[str] | None = None,
         english: bool = False,
         placeholders: bool = False,
@@ -46,8 +47,6 @@ class Glove(TextFeature):
         their name. `columns` among title, text and tags, null for those the data has; `english`: words of
         ASCII characters only; `placeholders`: links and mentions count as the words `<url>` and `<user>`.
         """
-        if dimensions < 1:
-            raise self.error("dimensions", f"{dimensions} is less than 1")
         super().__init__(columns=columns, english=english, placeholders=placeholders)
         self._path = None if vectors is None else Path(vectors)
         self._dimensions, self._seed = dimensions, seed

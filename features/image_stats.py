@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from features.base import ImageFeature
+from pipeline.base.ranges import Side
 
 HUES = 20
 COLOUR_LEVELS = 8
@@ -31,10 +32,8 @@ class ImageStats(ImageFeature):
     dtype = "float32"
     batch_size = 256
 
-    def __init__(self, *, max_side: int = 256):
+    def __init__(self, *, max_side: Side = 256):
         """`max_side`: pixels; larger pictures are measured at this size, so that all are at one scale."""
-        if max_side < 1:
-            raise self.error("max_side", f"{max_side} is less than 1")
         self.max_side = max_side
 
     @property

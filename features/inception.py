@@ -1,13 +1,15 @@
 """The image vector of Inception-v3: what `inception_svr` reads."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from features.parts.network import Precision
 from features.parts.torchvision_image import TorchvisionFeature, scaled
+from pipeline.base.ranges import Count, Seed, at_least, at_most
 
-SMALLEST = 75  # pixels that the network's strides need
+InceptionSide = Annotated[int, "75 or more", at_least(75), "4096 or less", at_most(4096)]
+"""Pixels; the network's strides need 75."""
 CROP, SHORTER = 299, 342
 
 
@@ -27,11 +29,11 @@ class Inception(TorchvisionFeature):
         *,
         pretrained: str | None,
         preprocessing: str | None = None,
-        image_size: int = CROP,
+        image_size: InceptionSide = CROP,
         crop: bool = True,
-        seed: int = 0,
+        seed: Seed = 0,
         precision: Precision = "auto",
-        batch_size: int | None = None,
+        batch_size: Count | None = None,
         device: str = "cpu",
     ):
         """A network and its weights.
@@ -53,8 +55,6 @@ class Inception(TorchvisionFeature):
             batch_size=batch_size, device=device,
         )  # fmt: skip
         self.crop = crop
-        if image_size < SMALLEST:
-            raise self.error("image_size", f"{image_size} is too small for this network; at least {SMALLEST}")
 
     @property
     def shape(self) -> tuple[int, ...]:

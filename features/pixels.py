@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from features.base import ImageFeature
+from pipeline.base.ranges import Side
 
 
 class Pixels(ImageFeature):
@@ -18,10 +19,8 @@ class Pixels(ImageFeature):
 
     dtype: ClassVar[str] = "uint8"
 
-    def __init__(self, *, image_size: int = 64):
+    def __init__(self, *, image_size: Side = 64):
         """`image_size` in pixels of both sides."""
-        if image_size < 1:
-            raise self.error("image_size", f"{image_size} is less than 1")
         self._size = image_size
 
     @property

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from features.parts.text import TextFeature, count
+from pipeline.base.ranges import Count, Vocabulary
 
 
 class Tfidf(TextFeature):
@@ -20,8 +21,8 @@ class Tfidf(TextFeature):
     def __init__(
         self,
         *,
-        minimum_count: int = 5,
-        maximum_words: int | None = 5000,
+        minimum_count: Count = 5,
+        maximum_words: Vocabulary | None = 5000,
         sublinear: bool = False,
         columns: list[str] | None = None,
         english: bool = False,

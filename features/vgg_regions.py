@@ -1,13 +1,18 @@
 """The regions of a picture that attention looks at: VGG-16's last feature map."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from beartype.vale import Is
 
 from features.parts.network import Precision
 from features.parts.torchvision_image import TorchvisionFeature, scaled
+from pipeline.base.ranges import Count, Seed, at_most
 
 STRIDE, CHANNELS = 32, 512
+_stride = Is[lambda value: value > 0 and value % STRIDE == 0]
+VggSide = Annotated[int, f"a multiple of {STRIDE}", _stride, "2048 or less", at_most(2048)]
+"""Pixels; at most 4,096 regions."""
 
 
 class VggRegions(TorchvisionFeature):
@@ -26,10 +31,10 @@ class VggRegions(TorchvisionFeature):
         *,
         pretrained: str | None,
         preprocessing: str | None = None,
-        image_size: int = 448,
-        seed: int = 0,
+        image_size: VggSide = 448,
+        seed: Seed = 0,
         precision: Precision = "auto",
-        batch_size: int | None = None,
+        batch_size: Count | None = None,
         device: str = "cpu",
     ):
         """A network and its weights.
@@ -49,8 +54,6 @@ class VggRegions(TorchvisionFeature):
             pretrained=pretrained, preprocessing=preprocessing, image_size=image_size, seed=seed, precision=precision,
             batch_size=batch_size, device=device,
         )  # fmt: skip
-        if image_size < STRIDE or image_size % STRIDE:
-            raise self.error("image_size", f"{image_size} is no multiple of {STRIDE}")
 
     @property
     def regions(self) -> int:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from features.parts.text import TextFeature, count
 from features.parts.tokens import Words as Tokens
+from pipeline.base.ranges import Count, Length, Vocabulary
 from pipeline.storage.examples import PADDING, UNKNOWN_WORD
 
 MARK = " #desc: "
@@ -28,9 +29,9 @@ class Words(TextFeature):
     def __init__(
         self,
         *,
-        minimum_count: int = 5,
-        maximum_words: int | None = None,
-        length: int = 50,
+        minimum_count: Count = 5,
+        maximum_words: Vocabulary | None = None,
+        length: Length = 50,
         unknown: bool = False,
         text_form: Literal["separate", "released"] = "separate",
         columns: list[str] | None = None,
@@ -54,8 +55,6 @@ class Words(TextFeature):
         )
         self._length, self._unknown, self._form = length, unknown, text_form
         self.vocabulary: list[str] = []
-        if length < 1:
-            raise self.error("length", f"{length} is less than 1")
 
     @property
     def shape(self) -> tuple[int, ...]:

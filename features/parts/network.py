@@ -22,8 +22,6 @@ class NetworkFeature(ImageFeature):
 
     def __init__(self, *, precision: Precision, batch_size: int | None, device: str):
         """`precision` of the network, auto is bfloat16 on CUDA and float32 elsewhere; no `batch_size` is `batch`'s."""
-        if batch_size is not None and batch_size < 1:
-            raise self.error("batch_size", f"{batch_size} is less than 1; null is as many as suit the device")
         self.device = device
         self.batch_size = batch_size or self.batch.get(self._kind, 16)
         automatic = "bfloat16" if self._kind == "cuda" else "float32"

@@ -42,10 +42,6 @@ class TextFeature(PostsFeature):
         if not self.columns or not set(self.columns) <= set(COLUMNS):
             raise self.error("columns", f"{list(self.columns)} must be some of {', '.join(COLUMNS)}")
         self._minimum, self._maximum = minimum_count, maximum_words
-        if minimum_count < 1:
-            raise self.error("minimum_count", f"{minimum_count} is less than 1, which keeps every word")
-        if maximum_words is not None and maximum_words < 1:
-            raise self.error("maximum_words", f"{maximum_words} is less than 1; null keeps all words")
 
     def missing(self, available: Collection[str]) -> list[str]:
         return [] if any(column in available for column in self.columns) else list(self.columns)

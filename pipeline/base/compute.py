@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from tqdm import tqdm
 
 from pipeline.base.errors import UserError
+from pipeline.base.ranges import Threads
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -42,14 +43,10 @@ class Compute:
 
     scheduler: str | None = None
     """Address of a running Dask scheduler; None starts a local cluster."""
-    workers: int | None = None
+    workers: Threads | None = None
     """Local worker processes; None is one a core."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Device networks run on; auto takes CUDA, then MPS, then CPU."""
-
-    def __post_init__(self):
-        if self.workers is not None and self.workers < 1:
-            raise UserError(f"compute.workers: {self.workers} is less than 1; null is one a core")
 
     def pick_device(self) -> str:
         """The device to use, as PyTorch names it."""

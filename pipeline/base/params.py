@@ -15,6 +15,7 @@ from pipeline.base import targets
 from pipeline.base.binding import bind, nearest
 from pipeline.base.compute import Compute
 from pipeline.base.errors import UserError
+from pipeline.base.ranges import Seed
 from pipeline.base.sections import Dataset, Entry, Packing, Scoring, Split, check_name
 
 HIDDEN = ("size", "nfiles")
@@ -71,8 +72,6 @@ def read(path: Path) -> dict[str, Any]:
 def of(content: Mapping[str, Any]) -> Params:
     """Params from the sections of a file. Raises `UserError` for a value that no section can have."""
     seed = bind("params", _top, {"seed": content["seed"]})["seed"]
-    if seed < 0:
-        raise UserError(f"seed: {seed} is less than 0")
     return Params(
         seed=seed,
         dataset=_dataset(content["dataset"]),
@@ -85,7 +84,7 @@ def of(content: Mapping[str, Any]) -> Params:
 _PLAIN = {"split": Split, "images": Packing, "compute": Compute, "evaluate": Scoring}
 
 
-def _top(*, seed: int) -> None:
+def _top(*, seed: Seed) -> None:
     """The keys of params.yaml that are no section."""
 
 
@@ -107,10 +106,6 @@ def _dataset(content: Any) -> Dataset:
     for target, transform in dataset.targets.items():
         check_name("dataset.targets", target)
         targets.Transform(transform)
-    if not 0 <= dataset.max_dropped <= 1:
-        raise UserError(f"dataset.max_dropped: {dataset.max_dropped} is no share between 0 and 1")
-    if dataset.draw is not None and dataset.draw < 1:
-        raise UserError(f"dataset.draw: {dataset.draw} is less than 1; null keeps all posts")
     return dataset
 
 

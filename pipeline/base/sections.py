@@ -3,10 +3,17 @@
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from beartype.vale import Is
+
+from pipeline.base.binding import bind
 from pipeline.base.errors import UserError
+from pipeline.base.ranges import Count, Inside, Resamples, Share, at_least, at_most
 
+LongerSide = Annotated[int, "1 or more", at_least(1), "65500 or less", at_most(65_500)]
+"""Pixels; no JPEG has more."""
+Quality = Annotated[int, "1 to 100", Is[lambda value: 1 <= value <= 100]]
 NAME = re.compile(r"[^\W_][\w-]*")
 """What an entry or a target may be called: its name becomes a file, a word of a command and a key of DVC's."""
 
@@ -23,11 +30,11 @@ class Dataset:
     """Of the data, from the project's root."""
     targets: dict[str, str]
     """Column of a count or score: its transform, as `pipeline.base.targets` names them."""
-    max_dropped: float = 0.05
+    max_dropped: Share = 0.05
     """Fail if more than this share of the rows read is dropped."""
     missing: Literal["fail", "drop"] = "fail"
     """What to do with features and systems whose columns the data lacks."""
-    draw: int | None = None
+    draw: Count | None = None
     """Posts drawn at random; None keeps all."""
     keys: Mapping[str, Any] = field(default_factory=dict)
     """Everything else: what the reader is called with beside its path."""
@@ -47,42 +54,28 @@ class Split:
 class Packing:
     """The `images` section; a change of any key packs all images again."""
 
-    max_side: int
+    max_side: LongerSide
     """Pixels; larger originals are scaled down so that their longer side is this."""
-    quality: int = 95
+    quality: Quality = 95
     """JPEG quality of pictures that are encoded again."""
-    shard_images: int = 256
+    shard_images: Count = 256
     """Images a shard: what one worker packs or embeds at a time, and what a kill can cost."""
-    max_pixels: int = 100_000_000
+    max_pixels: Count = 100_000_000
     """Originals of more pixels are not decoded (status `too large`)."""
-
-    def __post_init__(self):
-        for key, value in asdict(self).items():
-            if value < 1 or (key == "quality" and value > 100):
-                raise UserError(f"images.{key}: {value} is out of range; {_RANGES.get(key, '1 or more')}")
 
     def fingerprint(self) -> dict[str, Any]:
         """What decides the packed pixels."""
         return {**asdict(self), "version": 1}
 
 
-_RANGES = {"quality": "1 to 100"}
-
-
 @dataclass(frozen=True, kw_only=True)
 class Scoring:
     """The `evaluate` section."""
 
-    bootstrap: int = 1000
+    bootstrap: Resamples = 1000
     """Resamples of the test posts for the intervals; 0 leaves them out."""
-    confidence: float = 0.95
+    confidence: Inside = 0.95
     """Share of the resamples an interval holds."""
-
-    def __post_init__(self) -> None:
-        if self.bootstrap < 0:
-            raise UserError(f"evaluate.bootstrap: {self.bootstrap} is below 0")
-        if not 0 < self.confidence < 1:
-            raise UserError(f"evaluate.confidence: {self.confidence} is not between 0 and 1")
 
 
 @dataclass(frozen=True)
@@ -102,13 +95,13 @@ class Entry:
         if not isinstance(content, Mapping | None):
             raise UserError(f"{where}: {content!r} is no mapping of keys; {{}} stands for none")
         arguments = dict(content or {})
-        module = arguments.pop("model", name) if section == "systems" else name
-        seeds = arguments.pop("seeds", 1) if section == "systems" else 1
-        if not isinstance(module, str):
-            raise UserError(f"{where}.model: {module!r} is no file in models/")
-        if not isinstance(seeds, int) or isinstance(seeds, bool) or seeds < 1:
-            raise UserError(f"{where}.seeds: {seeds!r} is no number of trainings, 1 or more")
-        return cls(name, module, seeds, arguments)
+        own = {key: arguments.pop(key) for key in ("model", "seeds") if section == "systems" and key in arguments}
+        shared = bind(where, _shared, own)
+        return cls(name, shared.get("model", name), shared.get("seeds", 1), arguments)
+
+
+def _shared(*, model: str = "", seeds: Count = 1) -> None:
+    """The keys that every entry of `systems` may have."""
 
 
 def check_name(section: str, name: Any) -> str:

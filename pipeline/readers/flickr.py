@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.base.errors import UserError
+from pipeline.base.ranges import Whole
 from pipeline.readers.base import Raw, Reader, text_of
 from pipeline.readers.parts import lines
 from pipeline.readers.parts.audit import Audit
@@ -43,8 +44,8 @@ class Flickr(Reader):
         path: str,
         images: str = "img/train",
         text_form: Literal["separate", "released"] = "separate",
-        minimum_words: int | None = None,
-        minimum_count: int = 1,
+        minimum_words: Whole | None = None,
+        minimum_count: Whole = 1,
         check_titles: bool = True,
         extra_columns: list[str] | None = None,
     ):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.base.errors import UserError
+from pipeline.base.ranges import Whole
 from pipeline.readers.base import CANONICAL, FOLLOWS, INTERACTIONS, Raw, Reader, empty
 from pipeline.readers.parts.audit import Audit
 from pipeline.readers.parts.files import ENDINGS, Records, read_records
@@ -25,8 +26,8 @@ class Table(Reader):
         columns: dict[str, str] | None = None,
         extra_columns: list[str] | None = None,
         collected_at: str | None = None,
-        minimum_words: int | None = None,
-        minimum_count: int = 1,
+        minimum_words: Whole | None = None,
+        minimum_count: Whole = 1,
     ):
         """A table of posts.
 

@@ -13,7 +13,6 @@ none. The newest sighting of a tweet gives its counts. Elapsed hours are `collec
 The audit counts sightings, and lines that hold none. Seen again, without photo, sound but no tweet: filtered.
 """
 
-import math
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -21,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.base.errors import UserError
+from pipeline.base.ranges import NotNegative, Whole
 from pipeline.base.targets import SECONDS_PER_DAY
 from pipeline.readers.base import INTERACTIONS, Raw, Reader
 from pipeline.readers.parts import lines
@@ -46,11 +46,11 @@ class Twitter(Reader):
         self,
         *,
         path: str,
-        minimum_retweets: int | None = None,
-        minimum_days: float | None = None,
-        maximum_retweets: int | None = None,
-        maximum_likes: int | None = None,
-        maximum_followers: int | None = None,
+        minimum_retweets: Whole | None = None,
+        minimum_days: NotNegative | None = None,
+        maximum_retweets: Whole | None = None,
+        maximum_likes: Whole | None = None,
+        maximum_followers: Whole | None = None,
     ):
         """Tweets, and which of them to keep; null switches a filter off.
 
@@ -69,10 +69,6 @@ class Twitter(Reader):
         self._check()
 
     def _check(self) -> None:
-        limits = {key: value for key, value in vars(self).items() if key.startswith(("minimum_", "maximum_"))}
-        for key, limit in limits.items():
-            if limit is not None and not 0 <= limit < math.inf:
-                raise UserError(f"dataset.{key}: {limit} is no number of 0 or more; null switches the filter off")
         least, most = self.minimum_retweets, self.maximum_retweets
         if least is not None and most is not None and least >= most:
             raise UserError(

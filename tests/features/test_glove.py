@@ -9,6 +9,7 @@ import pytest
 from features.glove import Glove
 from features.parts import word_vectors
 from pipeline.base.errors import UserError
+from tests.features.entries import make
 
 POSTS = pd.DataFrame(
     {"text": ["The sea, the SEA!", "a town", "nothing known", None], "tags": ["fish", None, None, None]}
@@ -101,4 +102,4 @@ def test_other_dimensions_than_the_files_are_an_error(vectors):
     with pytest.raises(UserError, match=r"glove\.txt: line 1: 2 dimensions; expected a word .* 100 numbers"):
         fitted(vectors=vectors)
     with pytest.raises(UserError, match="dimensions: 0"):
-        Glove(dimensions=0)
+        make("glove", {"dimensions": 0})

@@ -14,6 +14,7 @@ from torchvision.models import Inception_V3_Weights, inception_v3
 from features.inception import Inception
 from features.parts.torchvision_weights import draw
 from pipeline.base.errors import UserError
+from tests.features.entries import make
 from tests.features.pictures import smooth
 
 SMALL = 75
@@ -137,5 +138,5 @@ def test_another_network_is_one_line(tmp_path):
 
 
 def test_too_small_a_size_is_said():
-    with pytest.raises(UserError, match=r"features\.inception\.image_size: 74 is too small for this network; at least"):
-        Inception(pretrained=None, image_size=74)
+    with pytest.raises(UserError, match=r"features\.inception\.image_size: 74 cannot be; give 75 or more$"):
+        make("inception", {"pretrained": None, "image_size": 74})

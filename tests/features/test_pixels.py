@@ -9,6 +9,7 @@ from pipeline import features, images, plan, posts, split
 from pipeline.base import params
 from pipeline.base.errors import UserError
 from pipeline.storage import store
+from tests.features.entries import make
 
 
 def test_scales_to_one_square_of_bytes():
@@ -40,7 +41,7 @@ def test_a_post_without_a_picture_is_black_and_not_valid(posts_folder, project):
 
 @pytest.mark.parametrize("size", [0, -3])
 def test_a_side_has_at_least_one_pixel(size):
-    with pytest.raises(UserError, match=rf"^features\.pixels\.image_size: {size} is less than 1"):
-        Pixels(image_size=size)
+    with pytest.raises(UserError, match=rf"^features\.pixels\.image_size: {size} cannot be; give 1 or more"):
+        make("pixels", {"image_size": size})
     picture = np.full((9, 7, 3), 40, np.uint8)
     assert Pixels(image_size=1).prepare(picture).tolist() == [[[40, 40, 40]]]

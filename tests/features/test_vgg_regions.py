@@ -16,6 +16,7 @@ from features.parts.torchvision_weights import draw
 from features.vgg import Vgg
 from features.vgg_regions import VggRegions
 from pipeline.base.errors import UserError
+from tests.features.entries import make
 from tests.features.pictures import smooth
 
 SIZE = 96
@@ -105,10 +106,10 @@ def test_sizes_of_the_paper():
 
 @pytest.mark.parametrize("size", [0, 31, 100])
 def test_sizes_without_whole_regions(size):
-    with pytest.raises(UserError, match=rf"features\.vgg_regions\.image_size: {size} is no multiple of 32"):
-        VggRegions(pretrained=None, image_size=size)
+    with pytest.raises(UserError, match=rf"features\.vgg_regions\.image_size: {size} cannot be; give a multiple of"):
+        make("vgg_regions", {"pretrained": None, "image_size": size})
     with pytest.raises(UserError, match=r"features\.vgg\.image_size"):
-        Vgg(pretrained=None, image_size=size)
+        make("vgg", {"pretrained": None, "image_size": size})
 
 
 @pytest.mark.slow

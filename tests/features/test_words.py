@@ -7,6 +7,7 @@ import pytest
 from features.words import Words
 from pipeline.base.errors import UserError
 from pipeline.storage.examples import PADDING, UNKNOWN_WORD
+from tests.features.entries import make
 
 TRAIN = pd.DataFrame(
     {
@@ -89,6 +90,8 @@ def test_a_dataset_may_have_one_of_the_columns():
 
 def test_impossible_arguments():
     with pytest.raises(UserError, match=r"features\.words\.length"):
-        Words(length=0)
+        make("words", {"length": 0})
+    with pytest.raises(UserError, match=r"features\.words\.length: 10000000 cannot be; give 10000 or less"):
+        make("words", {"length": 10_000_000})
     with pytest.raises(UserError, match=r"features\.words\.columns"):
         Words(columns=[])

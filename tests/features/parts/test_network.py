@@ -2,7 +2,7 @@
 
 import pytest
 
-from features.base import discover, feature_class
+from features.base import discover, feature_class, make
 from features.parts.network import NetworkFeature
 from pipeline.base.errors import UserError
 
@@ -17,7 +17,7 @@ def test_there_are_such_features():
 @pytest.mark.parametrize("size", [0, -1])
 def test_batches_have_at_least_one_picture(name, size):
     needed = {"pretrained": None, **({"encoder": "tiny-vit"} if name == "clip_image" else {})}
-    with pytest.raises(UserError, match=rf"^features\.{name}\.batch_size: {size} is less than 1; null is"):
-        feature_class(name)(**needed, batch_size=size)
+    with pytest.raises(UserError, match=rf"^features\.{name}\.batch_size: {size} cannot be; give 1 or more, or null"):
+        make(name, {**needed, "batch_size": size})
     assert feature_class(name)(**needed, batch_size=1).batch_size == 1
     assert feature_class(name)(**needed).batch_size > 1

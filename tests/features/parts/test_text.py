@@ -11,6 +11,7 @@ from features.parts.text import count
 from features.tfidf import Tfidf
 from features.words import Words
 from pipeline.base.errors import UserError
+from tests.features.entries import make as make_feature
 
 KINDS = [(Bow, {"minimum_count": 1}), (Tfidf, {"minimum_count": 1}), (Glove, {"dimensions": 4})]
 POSTS = pd.DataFrame(
@@ -88,8 +89,10 @@ def test_other_columns_are_refused(make, columns):
     ("key", "value"), [("minimum_count", 0), ("minimum_count", -5), ("maximum_words", 0), ("maximum_words", -1)]
 )
 def test_counts_start_at_one(cls, key, value):
-    with pytest.raises(UserError, match=rf"^features\.{cls.__name__.lower()}\.{key}: {value} is less than 1"):
-        cls(**{key: value})
+    with pytest.raises(
+        UserError, match=rf"^features\.{cls.__name__.lower()}\.{key}: {value} cannot be; give 1 or more"
+    ):
+        make_feature(cls.__name__.lower(), {key: value})
 
 
 def test_the_smallest_counts_that_can_be():

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from pipeline.base import compute as module
+from pipeline.base.binding import bind
 from pipeline.base.compute import Compute, OnceAWorker, map_shards
 from pipeline.base.errors import UserError
 
@@ -181,7 +182,7 @@ def test_nobody_answers(tasks, monkeypatch):
 
 def test_workers_are_at_least_one():
     with pytest.raises(UserError, match=r"compute\.workers"):
-        Compute(workers=0)
+        bind("compute", Compute, {"workers": 0})
 
 
 def test_device_is_taken_as_given():

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from pipeline.base.binding import bind
 from pipeline.base.errors import UserError
 from pipeline.base.sections import Scoring
 from pipeline.metrics import regression as metrics
@@ -79,4 +80,4 @@ def test_holm_passes_over_undefined():
 @pytest.mark.parametrize("entry", [{"bootstrap": -1}, {"confidence": 1.0}, {"confidence": 0.0}])
 def test_scoring_refuses_what_makes_no_sense(entry):
     with pytest.raises(UserError, match=f"evaluate.{next(iter(entry))}"):
-        Scoring(**entry)
+        bind("evaluate", Scoring, entry)

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline import posts
 from pipeline.base.errors import UserError
+from pipeline.readers.dataset import bind_dataset
 from pipeline.readers.twitter import Twitter
 from pipeline.storage import store
 
@@ -361,8 +362,9 @@ def test_posts_not_published_yet_need_no_counts_and_pass_no_filter(tmp_path):
 @pytest.mark.parametrize("key", PAPER)
 @pytest.mark.parametrize("limit", [-1, float("nan"), float("inf")])
 def test_a_limit_is_a_number_of_zero_or_more(key, limit):
-    with pytest.raises(UserError, match=rf"^dataset\.{key}: {limit} is no number of 0 or more; null switches"):
-        Twitter(path="raw", **{key: limit})
+    section = {"reader": "twitter", "name": "x", "path": "raw", "targets": {"likes": "max"}}
+    with pytest.raises(UserError, match=rf"^dataset\.{key}: {limit} (is not int|cannot be; give)"):
+        bind_dataset({**section, key: limit})
 
 
 @pytest.mark.parametrize("most", [99, 100])

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.base.binding import bind
 from pipeline.base.errors import UserError
 from pipeline.base.sections import Packing
 from pipeline.storage import pixels
@@ -197,7 +198,7 @@ def test_huge_files_are_not_even_read(tmp_path):
 
 @pytest.mark.parametrize("key", ["max_side", "quality", "shard_images", "max_pixels"])
 def test_ranges_are_checked(key):
-    with pytest.raises(UserError, match=rf"images\.{key}"):
-        Packing(**{"max_side": 64, key: 0})
-    with pytest.raises(UserError, match="quality"):
-        Packing(max_side=64, quality=101)
+    with pytest.raises(UserError, match=rf"images\.{key}: 0 cannot be"):
+        bind("images", Packing, {"max_side": 64, key: 0})
+    with pytest.raises(UserError, match="quality: 101"):
+        bind("images", Packing, {"max_side": 64, "quality": 101})
