@@ -13,6 +13,7 @@ import torch
 from benchmarks.measure import Measure, seconds
 from features.parts.extraction import GROUP_BYTES
 from models.parts.batches import Batch, Tensors
+from models.parts.loop import Training
 from models.parts.training import fit_network, squared_error
 from models.uhan import UHANNetwork
 from pipeline.storage import store
@@ -42,10 +43,8 @@ def on(device: str, folder: Path) -> Iterator[Measure]:
     }
     network = UHANNetwork(regions=NUMBERS, words=VOCABULARY + 2, users=USERS + 1, **WIDTHS, head=[512])
     ready = [data["in memory"][range(i, i + BATCH)] for i in range(0, min(rows, 8 * BATCH), BATCH)]
-    calls = [
-        lambda one=one: fit_network(network, one, batch_size=BATCH, epochs=epochs, device=device)
-        for one in data.values()
-    ]
+    training = Training(batch_size=BATCH, epochs=epochs)
+    calls = [lambda one=one: fit_network(network, one, training=training, device=device) for one in data.values()]
     bare(network, ready, 2, device)
     limit, *ours = seconds(lambda: bare(network, ready, epochs * BATCHES[device], device), *calls)
     for name, one in zip(data, ours, strict=True):

@@ -14,6 +14,7 @@ import numpy as np
 
 from models.base import System
 from models.parts import boosting
+from models.parts.boosting import Trees
 from pipeline.base.errors import UserError
 from pipeline.storage.examples import Examples
 
@@ -29,12 +30,7 @@ class CatBoost(System):
         *,
         features: list[str],
         categorical: list[str] | None = None,
-        n_estimators: int = 2000,
-        max_depth: int = 8,
-        learning_rate: float = 0.03,
-        grid: boosting.Grid | None = None,
-        early_stopping: int | None = None,
-        threads: int | None = None,
+        trees: Trees = Trees(max_depth=8, learning_rate=0.03),
         seed: int = 0,
     ):
         """Trees on `features` and `categorical`.
@@ -42,21 +38,14 @@ class CatBoost(System):
         Args:
             features: names of features, side by side.
             categorical: columns of posts.parquet taken as categories; a missing value is one of its own.
-            n_estimators: trees.
-            max_depth: depth of a tree, at most 16.
-            learning_rate: share of each tree's correction that is taken.
-            grid: lists of values of the three before; the best combination on the validation part is kept.
-            early_stopping: stop after so many trees without improvement on the validation part; None does not.
-            threads: of the library; None is as many as cores and rows allow.
+            trees: how they are grown, to a depth of 16 at most.
             seed: of the library.
         """
         self.features, self.columns = features, tuple(categorical or ())
-        self._settings = {"n_estimators": n_estimators, "max_depth": max_depth, "learning_rate": learning_rate}
-        self._grid, self._early_stopping = grid, early_stopping
-        self._threads, self._seed = threads, seed
-        boosting.check([*features, *self.columns], grid, self._settings)
-        if max(max_depth, *(grid or {}).get("max_depth", [0])) > DEEPEST:
-            raise UserError(f"max_depth: CatBoost grows trees of depth {DEEPEST} at most")
+        self._trees, self._seed = trees, seed
+        boosting.check([*features, *self.columns])
+        if max([trees.max_depth, *(trees.grid or {}).get("max_depth", [])]) > DEEPEST:
+            raise UserError(f"trees.max_depth: CatBoost grows trees of depth {DEEPEST} at most")
 
     def fit(self, train: Examples, validation: Examples) -> None:
         self._names = [*train.names(self.features), *self.columns]
@@ -64,8 +53,8 @@ class CatBoost(System):
         self._model, self._chosen = boosting.search(
             lambda settings: self._train(settings, data, watched),
             lambda model: model.predict(watched),
-            self._settings,
-            self._grid,
+            self._trees.settings,
+            self._trees.grid,
             validation,
         )
 
@@ -86,7 +75,7 @@ class CatBoost(System):
     def _train(self, settings: dict[str, Any], data: Any, watched: Any) -> Any:
         import catboost
 
-        stopping = self._early_stopping if watched is not None else None
+        stopping = self._trees.early_stopping if watched is not None else None
         model = catboost.CatBoost(
             {
                 "loss_function": "RMSE",
@@ -94,7 +83,7 @@ class CatBoost(System):
                 "depth": settings["max_depth"],
                 "learning_rate": settings["learning_rate"],
                 "random_seed": self._seed,
-                "thread_count": boosting.threads(self._threads, data.num_row()),
+                "thread_count": boosting.threads(self._trees.threads, data.num_row()),
                 "allow_const_label": True,
                 # Its default sampling divides by the gradients, and a constant target has none.
                 **({} if np.ptp(data.get_label()) else {"bootstrap_type": "No"}),

@@ -16,7 +16,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from models.parts.attention import Head, Items, RegionLayer, Regions, Words
-from models.parts.words_regions import Sizes, WordsRegions
+from models.parts.loop import Training
+from models.parts.words_regions import TRAINING, Sizes, WordsRegions
+from pipeline.base.ranges import NotNegative, Width, Widths
 
 Pooling = Literal["last", "mean"]
 
@@ -70,17 +72,13 @@ class DMF(WordsRegions):
         self,
         *,
         features: dict[str, list[str]],
-        hidden: int = 512,
-        head: Sequence[int] = (512,),
+        hidden: Width = 512,
+        head: Widths = (512,),
         region_layer: RegionLayer = "none",
         pooling: Pooling = "last",
-        penalty: float = 0.0,
+        penalty: NotNegative = 0.0,
         standardize: bool = True,
-        learning_rate: float = 1e-3,
-        epochs: int = 100,
-        batch_size: int = 128,
-        validate_every: int | None = 64,
-        patience: int | None = 20,
+        training: Training = TRAINING,
         seed: int = 0,
         device: str = "cpu",
         checkpoint: Path | None = None,
@@ -95,11 +93,7 @@ class DMF(WordsRegions):
             pooling: the LSTM's state after the last word, or the mean of its states.
             penalty: L2 on word vectors and the head's biases, as UHAN was released with: 0.0001.
             standardize: learn the target standardised (ours), or as it is.
-            learning_rate: Adam's.
-            epochs: passes over the training part, at most.
-            batch_size: posts a step.
-            validate_every: batches between validations; None is after every epoch.
-            patience: validations without improvement until it stops and takes the best weights back.
+            training: how the network learns, and when it stops.
             seed: of weights and the order of rows.
             device: cpu, cuda or mps.
             checkpoint: folder an interrupted training goes on from.
@@ -109,10 +103,8 @@ class DMF(WordsRegions):
             "region_width": None if region_layer == "none" else hidden, "pooling": pooling,
         }  # fmt: skip
         super().__init__(
-            features, image=True, text=True, user=False, hidden=hidden, head=head, penalty=penalty,
-            standardize=standardize, learning_rate=learning_rate, epochs=epochs, batch_size=batch_size,
-            validate_every=validate_every, patience=patience, seed=seed, device=device, checkpoint=checkpoint,
-            label="dmf",
+            features, image=True, text=True, user=False, penalty=penalty, standardize=standardize,
+            training=training, seed=seed, device=device, checkpoint=checkpoint, label="dmf",
         )  # fmt: skip
 
     def make(self, sizes: Sizes) -> DMFNetwork:

@@ -17,7 +17,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from models.parts.attention import Attention, Guide, Head, RegionLayer, Regions, Softmax, Users, Words
-from models.parts.words_regions import Sizes, WordsRegions
+from models.parts.loop import Training
+from models.parts.words_regions import TRAINING, Sizes, WordsRegions
+from pipeline.base.ranges import NotNegative, Width, Widths
 
 
 class Attended(NamedTuple):
@@ -77,17 +79,13 @@ class DualAtt(WordsRegions):
         self,
         *,
         features: dict[str, list[str]],
-        hidden: int = 512,
-        head: Sequence[int] = (512,),
+        hidden: Width = 512,
+        head: Widths = (512,),
         region_layer: RegionLayer = "none",
         softmax: Softmax = "masked",
-        penalty: float = 0.0,
+        penalty: NotNegative = 0.0,
         standardize: bool = True,
-        learning_rate: float = 1e-3,
-        epochs: int = 100,
-        batch_size: int = 128,
-        validate_every: int | None = 64,
-        patience: int | None = 20,
+        training: Training = TRAINING,
         seed: int = 0,
         device: str = "cpu",
         checkpoint: Path | None = None,
@@ -103,11 +101,7 @@ class DualAtt(WordsRegions):
             softmax: padding hidden before the softmax, or taken out after it.
             penalty: L2 on word vectors and the head's biases, as UHAN was released with: 0.0001.
             standardize: learn the target standardised (ours), or as it is.
-            learning_rate: Adam's.
-            epochs: passes over the training part, at most.
-            batch_size: posts a step.
-            validate_every: batches between validations; None is after every epoch.
-            patience: validations without improvement until it stops and takes the best weights back.
+            training: how the network learns, and when it stops.
             seed: of weights and the order of rows.
             device: cpu, cuda or mps.
             checkpoint: folder an interrupted training goes on from.
@@ -117,10 +111,8 @@ class DualAtt(WordsRegions):
             "region_layer": region_layer, "softmax": softmax,
         }  # fmt: skip
         super().__init__(
-            features, image=True, text=True, user=True, hidden=hidden, head=head, penalty=penalty,
-            standardize=standardize, learning_rate=learning_rate, epochs=epochs, batch_size=batch_size,
-            validate_every=validate_every, patience=patience, seed=seed, device=device, checkpoint=checkpoint,
-            label="dual_att",
+            features, image=True, text=True, user=True, penalty=penalty, standardize=standardize,
+            training=training, seed=seed, device=device, checkpoint=checkpoint, label="dual_att",
         )  # fmt: skip
 
     def make(self, sizes: Sizes) -> DualAttNetwork:

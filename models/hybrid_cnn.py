@@ -14,9 +14,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from models.base import Composed
-from models.parts import ranges
+from models.parts.loop import Training
 from models.parts.regressor import Regressor
 from pipeline.base.errors import UserError
+from pipeline.base.ranges import Pair
 from pipeline.storage.examples import Examples
 
 
@@ -61,14 +62,11 @@ class HybridCNN(Composed):
         self,
         *,
         features: dict[str, list[str]],
-        channels: Sequence[int] = (32, 64),
-        hidden: Sequence[int] = (100, 60),
+        channels: Pair = (32, 64),
+        hidden: Pair = (100, 60),
         head: Literal["sum", "linear"] = "sum",
         standardize: bool = False,
-        learning_rate: float = 1e-3,
-        epochs: int = 1000,
-        batch_size: int = 32,
-        patience: int | None = None,
+        training: Training = Training(epochs=1000),
         seed: int = 0,
         device: str = "cpu",
         checkpoint: Path | None = None,
@@ -82,10 +80,7 @@ class HybridCNN(Composed):
             head: the prediction is the plain sum of the last layer's units, or a linear layer on them.
             standardize: learn the target scaled by training mean and deviation (ours; the paper learns it as it
                 is). A plain sum of ReLU units is never negative, so this goes with `head: linear`.
-            learning_rate: of Adam.
-            epochs: passes over the training part; the paper's 1,000.
-            batch_size: posts a step; the paper does not say.
-            patience: epochs without a better validation loss before stopping; None never stops, as in the paper.
+            training: how the network learns; the paper's epochs, while it says nothing of the size of batches.
             seed: of weights and order.
             device: cpu, cuda or mps.
             checkpoint: folder an interrupted training goes on from.
@@ -95,7 +90,6 @@ class HybridCNN(Composed):
             raise UserError("features: expected 'image' with one feature of pixels, and 'context' with at least one")
         if standardize and head == "sum":
             raise UserError("standardize: a sum of ReLU units cannot be negative; set head: linear with it")
-        ranges.check({"channels": ranges.PAIR, "hidden": ranges.PAIR}, channels=channels, hidden=hidden)
         self._model = Regressor(
             lambda pixels, context: HybridNetwork(
                 size=math.isqrt(pixels // 3), context=context, channels=channels, hidden=hidden, head=head
@@ -103,10 +97,7 @@ class HybridCNN(Composed):
             seed=seed,
             device=device,
             standardize=standardize,
-            learning_rate=learning_rate,
-            epochs=epochs,
-            batch_size=batch_size,
-            patience=patience,
+            training=training,
             checkpoint=checkpoint,
             label="hybrid_cnn",
         )

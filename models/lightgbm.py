@@ -4,15 +4,19 @@ Shapes: n posts, d inputs.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from models.base import System
 from models.parts import boosting
+from models.parts.boosting import Trees
+from pipeline.base.ranges import at_least, at_most
 from pipeline.storage.examples import Examples
 
 MOST_LEAVES = 1024
+Leaves = Annotated[int, "2 or more", at_least(2), "131072 or less", at_most(2**17)]
+"""Of a tree; the library takes no others."""
 
 
 class LightGBM(System):
@@ -22,33 +26,21 @@ class LightGBM(System):
         self,
         *,
         features: list[str],
-        n_estimators: int = 2000,
-        max_depth: int = 8,
-        learning_rate: float = 0.01,
-        num_leaves: int | None = None,
-        grid: boosting.Grid | None = None,
-        early_stopping: int | None = None,
-        threads: int | None = None,
+        trees: Trees = Trees(max_depth=8),
+        num_leaves: Leaves | None = None,
         seed: int = 0,
     ):
         """Trees on `features`.
 
         Args:
             features: names of features, side by side.
-            n_estimators: trees.
-            max_depth: depth of a tree, at most.
-            learning_rate: share of each tree's correction that is taken.
+            trees: how they are grown.
             num_leaves: leaves of a tree, at most; None is what a tree of that depth can have, up to 1,024.
-            grid: lists of values of the three before; the best combination on the validation part is kept.
-            early_stopping: stop after so many trees without improvement on the validation part; None does not.
-            threads: of the library; None is as many as cores and rows allow.
             seed: of the library.
         """
         self.features = features
-        self._settings = {"n_estimators": n_estimators, "max_depth": max_depth, "learning_rate": learning_rate}
-        self._num_leaves, self._grid, self._early_stopping = num_leaves, grid, early_stopping
-        self._threads, self._seed = threads, seed
-        boosting.check(features, grid, self._settings)
+        self._trees, self._num_leaves, self._seed = trees, num_leaves, seed
+        boosting.check(features)
 
     def fit(self, train: Examples, validation: Examples) -> None:
         import lightgbm
@@ -60,8 +52,8 @@ class LightGBM(System):
         self._model, self._chosen = boosting.search(
             lambda settings: self._train(settings, fixed, data, watched),
             lambda model: self._ask(model, validation),
-            self._settings,
-            self._grid,
+            self._trees.settings,
+            self._trees.grid,
             validation,
         )
 
@@ -71,7 +63,7 @@ class LightGBM(System):
             "objective": "regression",
             "deterministic": True,
             "force_row_wise": True,
-            "num_threads": boosting.threads(self._threads, rows),
+            "num_threads": boosting.threads(self._trees.threads, rows),
             "seed": self._seed,
             "verbosity": -1,
         }
@@ -79,7 +71,7 @@ class LightGBM(System):
     def _train(self, settings: dict[str, Any], fixed: dict[str, Any], data: Any, watched: Any) -> Any:
         import lightgbm
 
-        stopping = self._early_stopping if watched is not None else None
+        stopping = self._trees.early_stopping if watched is not None else None
         return lightgbm.train(
             {
                 **fixed,
@@ -96,7 +88,7 @@ class LightGBM(System):
     def _ask(self, model: Any, posts: Examples) -> np.ndarray:
         if not len(posts):
             return np.empty(0)  # the library takes empty data for an error
-        return model.predict(posts.matrix(self.features), num_threads=boosting.threads(self._threads, len(posts)))
+        return model.predict(posts.matrix(self.features), num_threads=boosting.threads(self._trees.threads, len(posts)))
 
     def predict(self, posts: Examples) -> np.ndarray:
         return self._ask(self._model, posts)

@@ -12,9 +12,8 @@ Shapes: n posts, d inputs.
 
 import itertools
 import logging
-import math
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypedDict
 
 import numpy as np
 
@@ -22,12 +21,22 @@ from models.base import System
 from models.parts import boosting, kernel
 from models.parts.projection import Projection
 from pipeline.base.errors import UserError
+from pipeline.base.ranges import Count, NotNegative, Positive, some
 from pipeline.storage import store
 from pipeline.storage.examples import Examples
 
 log = logging.getLogger(__name__)
 
 Method = Literal["auto", "exact", "nystroem", "accelerated"]
+Gamma = Literal["scale", "auto"] | Positive
+
+
+class Grid(TypedDict, total=False):
+    """Values to try of the settings of a machine."""
+
+    C: Annotated[list[Positive], "at least one value", some]
+    epsilon: Annotated[list[NotNegative], "at least one value", some]
+    gamma: Annotated[list[Gamma], "at least one value", some]
 
 
 class SVR(System):
@@ -37,16 +46,16 @@ class SVR(System):
         self,
         *,
         features: list[str],
-        C: float = 1.0,
-        epsilon: float = 0.1,
-        gamma: Literal["scale", "auto"] | float = "scale",
+        C: Positive = 1.0,
+        epsilon: NotNegative = 0.1,
+        gamma: Gamma = "scale",
         method: Method = "auto",
-        exact_rows: int = 20_000,
-        components: int = 1000,
+        exact_rows: Count = 20_000,
+        components: Count = 1000,
         standardize: bool = True,
         standardize_target: bool = False,
-        tol: float = 1e-3,
-        grid: boosting.Grid | None = None,
+        tol: Positive = 1e-3,
+        grid: Grid | None = None,
         combinations: bool = False,
         seed: int = 0,
     ):
@@ -77,18 +86,8 @@ class SVR(System):
         self._method, self._exact_rows, self._components = method, exact_rows, components
         self._standardize, self._standardize_target = standardize, standardize_target
         self._tol, self._grid, self._combinations, self._seed = tol, grid, combinations, seed
-        self._check()
-
-    def _check(self) -> None:
-        if not self.features:
+        if not features:
             raise UserError("features: an SVR needs at least one feature")
-        boosting.check(self.features, self._grid, self._settings)
-        others = {"tol": self._tol, "components": self._components, "exact_rows": self._exact_rows}
-        for name, value in {**others, **self._settings}.items():
-            for number in [*(self._grid or {}).get(name, []), value]:
-                zero = name == "epsilon" and number == 0
-                if not isinstance(number, str) and not zero and not 0 < number < math.inf:
-                    raise UserError(f"{name}: {number} is not positive")
 
     def fit(self, train: Examples, validation: Examples) -> None:
         if self._combinations and not len(validation):

@@ -31,8 +31,10 @@ from models.parts.attention import (
     Words,
     masked_softmax,
 )
-from models.parts.words_regions import Sizes, WordsRegions
+from models.parts.loop import Training
+from models.parts.words_regions import TRAINING, Sizes, WordsRegions
 from pipeline.base.errors import UserError
+from pipeline.base.ranges import NotNegative, Width, Widths
 
 
 class Attended(NamedTuple):
@@ -172,17 +174,13 @@ class UHAN(WordsRegions):
         inter: bool = True,
         image: bool = True,
         text: bool = True,
-        hidden: int = 512,
-        head: Sequence[int] = (512,),
+        hidden: Width = 512,
+        head: Widths = (512,),
         region_layer: RegionLayer = "none",
         softmax: Softmax = "masked",
-        penalty: float = 0.0,
+        penalty: NotNegative = 0.0,
         standardize: bool = True,
-        learning_rate: float = 1e-3,
-        epochs: int = 100,
-        batch_size: int = 128,
-        validate_every: int | None = 64,
-        patience: int | None = 20,
+        training: Training = TRAINING,
         seed: int = 0,
         device: str = "cpu",
         checkpoint: Path | None = None,
@@ -204,11 +202,7 @@ class UHAN(WordsRegions):
             softmax: padding hidden before the softmax, or, as released, taken out after it.
             penalty: L2 on word vectors and the head's biases; as released, 0.0001.
             standardize: learn the target standardized; false is the paper's, and what `penalty` was for.
-            learning_rate: Adam's.
-            epochs: passes over the training part, at most.
-            batch_size: posts a step.
-            validate_every: batches between validations; None is after every epoch.
-            patience: validations without improvement until it stops and takes the best weights back.
+            training: how the network learns, and when it stops.
             seed: of weights and the order of rows.
             device: cpu, cuda or mps.
             checkpoint: folder an interrupted training goes on from.
@@ -221,10 +215,8 @@ class UHAN(WordsRegions):
             "region_layer": region_layer, "softmax": softmax,
         }  # fmt: skip
         super().__init__(
-            features, image=image, text=text, user=user, hidden=hidden, head=head, penalty=penalty,
-            standardize=standardize, learning_rate=learning_rate, epochs=epochs, batch_size=batch_size,
-            validate_every=validate_every, patience=patience, seed=seed, device=device, checkpoint=checkpoint,
-            label="uhan",
+            features, image=image, text=text, user=user, penalty=penalty, standardize=standardize,
+            training=training, seed=seed, device=device, checkpoint=checkpoint, label="uhan",
         )  # fmt: skip
 
     def make(self, sizes: Sizes) -> UHANNetwork:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from models.base import System
+from pipeline.base.ranges import NotNegative
 from pipeline.storage import store
 from pipeline.storage.examples import Examples
 
@@ -15,7 +16,7 @@ class UserMean(System):
 
     columns = ("user_id",)
 
-    def __init__(self, *, shrinkage: float = 0.0):
+    def __init__(self, *, shrinkage: NotNegative = 0.0):
         """`shrinkage` pulls a user's mean to that of all, as if by so many more posts of average popularity."""
         self.shrinkage = shrinkage
 

@@ -15,9 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from models.base import System
-from models.parts import boosting, ranges
+from models.parts import boosting
+from models.parts.boosting import Trees
 from models.parts.projection import Projection
 from models.xgboost import XGBoost
+from pipeline.base.ranges import Count
 from pipeline.storage.examples import Examples, FeatureValues
 
 
@@ -28,14 +30,9 @@ class XGBClipPCA(System):
         self,
         *,
         features: list[str],
-        components: int = 300,
+        components: Count = 300,
         standardize: bool = True,
-        n_estimators: int = 2000,
-        max_depth: int = 12,
-        learning_rate: float = 0.01,
-        grid: boosting.Grid | None = None,
-        early_stopping: int | None = None,
-        threads: int | None = None,
+        trees: Trees = Trees(max_depth=12),
         seed: int = 0,
     ):
         """PCA of `features`, then trees.
@@ -44,28 +41,13 @@ class XGBClipPCA(System):
             features: names of features, side by side.
             components: dimensions PCA keeps; cut to what rows and columns allow.
             standardize: bring every column to one scale before PCA.
-            n_estimators: trees.
-            max_depth: depth of a tree, at most.
-            learning_rate: share of each tree's correction that is taken.
-            grid: lists of values of the three above; the best combination on the validation part is kept.
-            early_stopping: stop after so many trees without improvement on the validation part; None does not.
-            threads: of XGBoost; None is as many as cores and rows allow.
+            trees: how XGBoost grows them.
             seed: of XGBoost.
         """
         self.features = features
-        ranges.check(components=components)
         self._projection = Projection(components=components, standardize=standardize)
-        self._booster = XGBoost(
-            features=["component"],
-            n_estimators=n_estimators,
-            max_depth=max_depth,
-            learning_rate=learning_rate,
-            grid=grid,
-            early_stopping=early_stopping,
-            threads=threads,
-            seed=seed,
-        )
-        boosting.check(features, None, {})
+        self._booster = XGBoost(features=["component"], trees=trees, seed=seed)
+        boosting.check(features)
 
     def fit(self, train: Examples, validation: Examples) -> None:
         components = self._projection.fit(train.matrix(self.features))  # [n, k]

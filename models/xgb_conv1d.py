@@ -13,16 +13,16 @@ Shapes: b posts, p components, c channels, a widths of hidden layers.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from models.base import Composed
-from models.parts import ranges
+from models.parts.boosting import Trees
+from models.parts.loop import Training
 from models.parts.stacking import How, Stacked
-from pipeline.base.errors import UserError
+from pipeline.base.ranges import Count, Dropout, Odd, Several, Widths
 
 
 class Conv1dMLP(nn.Module):
@@ -57,19 +57,15 @@ class XGBConv1d(Composed):
         self,
         *,
         features: dict[str, list[str]],
-        base: dict[str, Any],
         stack: How = "out_of_fold",
-        folds: int = 5,
-        components: int = 20,
-        channels: Sequence[int] = (16, 32),
-        kernel: int = 3,
-        hidden: Sequence[int] = (64,),
-        dropout: float = 0.75,
-        learning_rate: float = 1e-4,
-        weight_decay: float = 1e-4,
-        epochs: int = 20,
-        batch_size: int = 32,
-        patience: int | None = None,
+        folds: Several = 5,
+        components: Count = 20,
+        channels: Widths = (16, 32),
+        kernel: Odd = 3,
+        hidden: Widths = (64,),
+        dropout: Dropout = 0.75,
+        training: Training = Training(learning_rate=1e-4, weight_decay=1e-4, epochs=20),
+        trees: Trees = Trees(),
         seed: int = 0,
         device: str = "cpu",
         checkpoint: Path | None = None,
@@ -78,7 +74,6 @@ class XGBConv1d(Composed):
 
         Args:
             features: names by role: `base` for XGBoost, `head` for the network beside its prediction.
-            base: arguments of `xgboost`, beside its features.
             stack: predictions on training rows from boosters that did not see them, or did (`in_sample`).
             folds: parts for the former.
             components: dimensions PCA keeps of the picture's numbers.
@@ -86,36 +81,25 @@ class XGBConv1d(Composed):
             kernel: width of each convolution, odd.
             hidden: widths of the dense layers before the output.
             dropout: share of neurons left out in each of those.
-            learning_rate: Adam's.
-            weight_decay: Adam's L2 penalty.
-            epochs: passes over the training part, at most.
-            batch_size: posts a step.
-            patience: epochs without improvement on the validation part until it stops and takes the best
-                weights back; None trains to the end.
+            training: how the network learns.
+            trees: how XGBoost, the base, grows its own.
             seed: of weights, rows, dropout, folds and XGBoost.
             device: cpu, cuda or mps.
             checkpoint: folder an interrupted training goes on from.
         """
-        if kernel < 1 or kernel % 2 == 0:
-            raise UserError(f"kernel: {kernel} has no middle; give an odd width of 1 or more")
         self.features = features
-        ranges.check(components=components, channels=channels, hidden=hidden, dropout=dropout)
         self._model = Stacked(
             lambda base, picture: Conv1dMLP(
                 base, picture, channels=channels, kernel=kernel, hidden=hidden, dropout=dropout
             ),
             features=features,
-            base=base,
+            trees=trees,
             stack=stack,
             folds=folds,
             components=components,
             seed=seed,
             device=device,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            epochs=epochs,
-            batch_size=batch_size,
-            patience=patience,
+            training=training,
             checkpoint=checkpoint,
             label="xgb_conv1d",
         )

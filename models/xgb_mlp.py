@@ -13,15 +13,16 @@ Shapes: b posts, d numbers a picture, a widths of hidden layers.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from models.base import Composed
-from models.parts import ranges
+from models.parts.boosting import Trees
+from models.parts.loop import Training
 from models.parts.stacking import How, Stacked
+from pipeline.base.ranges import Dropout, Several, Widths
 
 
 class MLP(nn.Module):
@@ -49,16 +50,12 @@ class XGBMLP(Composed):
         self,
         *,
         features: dict[str, list[str]],
-        base: dict[str, Any],
         stack: How = "out_of_fold",
-        folds: int = 5,
-        hidden: Sequence[int] = (128, 64),
-        dropout: float = 0.5,
-        learning_rate: float = 5e-4,
-        weight_decay: float = 0.0,
-        epochs: int = 30,
-        batch_size: int = 32,
-        patience: int | None = None,
+        folds: Several = 5,
+        hidden: Widths = (128, 64),
+        dropout: Dropout = 0.5,
+        training: Training = Training(learning_rate=5e-4, epochs=30),
+        trees: Trees = Trees(),
         seed: int = 0,
         device: str = "cpu",
         checkpoint: Path | None = None,
@@ -67,36 +64,26 @@ class XGBMLP(Composed):
 
         Args:
             features: names by role: `base` for XGBoost, `head` for the network beside its prediction.
-            base: arguments of `xgboost`, beside its features.
             stack: predictions on training rows from boosters that did not see them, or did (`in_sample`).
             folds: parts for the former.
             hidden: widths of the hidden layers.
             dropout: share of neurons left out in each hidden layer.
-            learning_rate: Adam's.
-            weight_decay: Adam's L2 penalty.
-            epochs: passes over the training part, at most.
-            batch_size: posts a step.
-            patience: epochs without improvement on the validation part until it stops and takes the best
-                weights back; None trains to the end.
+            training: how the network learns.
+            trees: how XGBoost, the base, grows its own.
             seed: of weights, rows, dropout, folds and XGBoost.
             device: cpu, cuda or mps.
             checkpoint: folder an interrupted training goes on from.
         """
         self.features = features
-        ranges.check(hidden=hidden, dropout=dropout)
         self._model = Stacked(
             lambda base, picture: MLP(base, picture, hidden=hidden, dropout=dropout),
             features=features,
-            base=base,
+            trees=trees,
             stack=stack,
             folds=folds,
             seed=seed,
             device=device,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            epochs=epochs,
-            batch_size=batch_size,
-            patience=patience,
+            training=training,
             checkpoint=checkpoint,
             label="xgb_mlp",
         )

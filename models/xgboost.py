@@ -14,6 +14,7 @@ import numpy as np
 
 from models.base import System
 from models.parts import boosting
+from models.parts.boosting import Trees
 from pipeline.storage.examples import Examples
 
 
@@ -24,31 +25,19 @@ class XGBoost(System):
         self,
         *,
         features: list[str],
-        n_estimators: int = 2000,
-        max_depth: int = 18,
-        learning_rate: float = 0.01,
-        grid: boosting.Grid | None = None,
-        early_stopping: int | None = None,
-        threads: int | None = None,
+        trees: Trees = Trees(),
         seed: int = 0,
     ):
         """Trees on `features`.
 
         Args:
             features: names of features, side by side.
-            n_estimators: trees.
-            max_depth: depth of a tree, at most.
-            learning_rate: share of each tree's correction that is taken.
-            grid: lists of values of the three above; the best combination on the validation part is kept.
-            early_stopping: stop after so many trees without improvement on the validation part; None does not.
-            threads: of the library; None is as many as cores and rows allow.
+            trees: how they are grown.
             seed: of the library.
         """
         self.features = features
-        self._settings = {"n_estimators": n_estimators, "max_depth": max_depth, "learning_rate": learning_rate}
-        self._grid, self._early_stopping = grid, early_stopping
-        self._threads, self._seed = threads, seed
-        boosting.check(features, grid, self._settings)
+        self._trees, self._seed = trees, seed
+        boosting.check(features)
 
     def fit(self, train: Examples, validation: Examples) -> None:
         self._names = train.names(self.features)
@@ -56,8 +45,8 @@ class XGBoost(System):
         self._model, self._chosen = boosting.search(
             lambda settings: self._train(settings, data, watched),
             lambda model: model.predict(watched),
-            self._settings,
-            self._grid,
+            self._trees.settings,
+            self._trees.grid,
             validation,
         )
 
@@ -65,20 +54,20 @@ class XGBoost(System):
         import xgboost
 
         return xgboost.DMatrix(
-            posts.matrix(self.features), posts.y, nthread=boosting.threads(self._threads, len(posts))
+            posts.matrix(self.features), posts.y, nthread=boosting.threads(self._trees.threads, len(posts))
         )
 
     def _train(self, settings: dict[str, Any], data: Any, watched: Any) -> Any:
         import xgboost
 
-        stopping = self._early_stopping if watched is not None else None
+        stopping = self._trees.early_stopping if watched is not None else None
         model = xgboost.train(
             {
                 "objective": "reg:squarederror",
                 "tree_method": "hist",
                 "max_depth": settings["max_depth"],
                 "learning_rate": settings["learning_rate"],
-                "nthread": boosting.threads(self._threads, data.num_row()),
+                "nthread": boosting.threads(self._trees.threads, data.num_row()),
                 "seed": self._seed,
             },
             data,

@@ -23,7 +23,7 @@ TINY_CLIP = {
     "vision_cfg": {"image_size": 32, "layers": 1, "width": 16, "head_width": 8, "patch_size": 16},
     "text_cfg": {"context_length": 8, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1},
 }
-SMALL = {"n_estimators": 5, "max_depth": 2, "components": 4, "epochs": 2}
+SMALL = {"components": 4, "trees": {"n_estimators": 5, "max_depth": 2}, "training": {"epochs": 2}}
 
 
 @pytest.fixture
@@ -33,10 +33,7 @@ def tiny_clip(monkeypatch):
 
 def smaller(entry):
     """The same system with few trees, components and epochs."""
-    entry = {k: SMALL.get(k, v) for k, v in (entry or {}).items()}
-    if "base" in entry:
-        entry["base"] = {k: SMALL.get(k, v) for k, v in entry["base"].items()}
-    return entry
+    return {key: SMALL.get(key, value) for key, value in (entry or {}).items()}
 
 
 def test_smpd_goes_through_its_preset(tmp_path, tiny_clip):
@@ -66,17 +63,17 @@ FEATURES = {
     "words": {"minimum_count": 2, "length": 8},
 }
 TREES = {"n_estimators": 5, "max_depth": 2}
-STOPPING = {"epochs": 3, "patience": 1}
+STOPPING = {"training": {"epochs": 3, "patience": 1}}
 SYSTEMS = {
     "mean": {"model": "constant"},
     "user_mean": {},
-    "xgboost": {"features": ["user_time"], "grid": {"max_depth": [1, 2]}, **TREES},
-    "lightgbm": {"features": ["user_time", "category"], **TREES},
-    "catboost": {"features": ["user_time"], "categorical": ["user_id"], **TREES},
+    "xgboost": {"features": ["user_time"], "trees": {"grid": {"max_depth": [1, 2]}, **TREES}},
+    "lightgbm": {"features": ["user_time", "category"], "trees": TREES},
+    "catboost": {"features": ["user_time"], "categorical": ["user_id"], "trees": TREES},
     "stack": {
         "model": "xgb_mlp",
         "features": {"base": ["user_time"], "head": ["image_stats"]},
-        "base": TREES,
+        "trees": TREES,
         **STOPPING,
     },
     "words_svr": {"model": "svr", "features": ["glove", "tfidf"], "combinations": True, "grid": {"C": [0.1, 1.0]}},
@@ -87,7 +84,8 @@ SYSTEMS = {
     },
     "uhan": {
         "features": {"regions": ["vgg_regions"], "words": ["words"]},
-        **{"hidden": 4, "head": [4], "region_layer": "linear", "batch_size": 16, "validate_every": 1, **STOPPING},
+        **{"hidden": 4, "head": [4], "region_layer": "linear"},
+        "training": {"batch_size": 16, "validate_every": 1, **STOPPING["training"]},
     },
 }
 PICTURES = [f"images/{i}.jpg" for i in range(15)]

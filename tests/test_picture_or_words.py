@@ -90,7 +90,7 @@ def ran(tmp_path_factory):
     p["features"]["inception"] |= {"pretrained": None, "image_size": 75}
     p["features"]["bow"]["minimum_count"] = 3
     p["features"]["glove"]["vectors"] = str(root / "data/weights/glove.txt")
-    p["systems"]["hybrid_cnn"] |= {"channels": [4, 8], "epochs": 3}
+    p["systems"]["hybrid_cnn"] |= {"channels": [4, 8], "training": {"epochs": 3}}
     p["compute"] |= {"workers": 1, "device": "cpu"}
     p["evaluate"]["bootstrap"] = 20
     YAML(typ="safe").dump(p, root / "params.yaml")

@@ -23,7 +23,7 @@ N = 40
 NETWORKS = {"dmf", "dual_att", "uhan", "uhan_no_user", "uhan_no_shortcut", "uhan_no_image", "uhan_no_text"}
 NETWORKS |= {"uhan_no_intra", "uhan_no_inter", "uhan_no_intra_inter"}
 SYSTEMS = NETWORKS | {"his_ave", "uhan_svr", "uhan_svr_no_image", "uhan_svr_no_text"}
-SMALL = {"hidden": 6, "epochs": 2, "validate_every": 1, "batch_size": 16}
+TRAINING = {"epochs": 2, "validate_every": 1, "batch_size": 16}
 
 
 def write_flickr(folder):
@@ -44,7 +44,8 @@ def small(p, root):
     p["features"]["words"]["minimum_count"] = 1
     for name in NETWORKS:
         entry = p["systems"][name] = dict(p["systems"][name])
-        entry |= {**SMALL, "head": [6] * len(entry["head"]), "seeds": 2}
+        entry |= {"hidden": 6, "head": [6] * len(entry["head"]), "seeds": 2}
+        entry["training"] = {**entry["training"], **TRAINING}
         entry.setdefault("region_layer", "linear")  # from 512 numbers a region to so few
     p["compute"] |= {"workers": 1, "device": "cpu"}
     p["evaluate"]["bootstrap"] = 20
@@ -122,11 +123,10 @@ PAPER = {
     "hidden": 512,
     "head": [512],  # with the output the paper's two layers
     "standardize": False,
-    "learning_rate": 0.001,
-    "batch_size": 128,
-    "validate_every": 64,
-    "patience": 20,
-    "epochs": 100,  # ours; it stops long before
+    "training": {
+        **{"learning_rate": 0.001, "batch_size": 128, "validate_every": 64, "patience": 20},
+        "epochs": 100,  # ours; it stops long before
+    },
     "seeds": 3,
 }
 RELEASED = {**PAPER, "head": [1024, 1024], "region_layer": "tanh", "penalty": 1e-4}

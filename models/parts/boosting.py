@@ -4,37 +4,64 @@ import itertools
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypedDict, TypeVar
 
 import numpy as np
 
 from pipeline.base.errors import UserError
+from pipeline.base.ranges import Count, Depth, Rate, Threads, some
 from pipeline.storage import store
 from pipeline.storage.examples import Examples
 
 log = logging.getLogger(__name__)
 
-Grid = dict[str, list[int | float]]
 Model = TypeVar("Model")
 
 
-def check(inputs: Sequence[str], grid: Grid | None, tunable: Mapping[str, Any]) -> None:
-    """Raise `UserError` for no inputs at all, or for a grid over something that cannot be tuned."""
+class Grid(TypedDict, total=False):
+    """Values to try of the settings of trees."""
+
+    n_estimators: Annotated[list[Count], "at least one value", some]
+    max_depth: Annotated[list[Depth], "at least one value", some]
+    learning_rate: Annotated[list[Rate], "at least one value", some]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trees:
+    """How trees are grown, whatever the library: the keys of `trees` in an entry of params.yaml."""
+
+    n_estimators: Count = 2000
+    """Trees."""
+    max_depth: Depth = 18
+    """Depth of a tree, at most."""
+    learning_rate: Rate = 0.01
+    """Share of each tree's correction that is taken."""
+    grid: Grid | None = None
+    """Lists of values of the three above; the best combination on the validation part is kept."""
+    early_stopping: Count | None = None
+    """Stop after so many trees without improvement on the validation part; None does not."""
+    threads: Threads | None = None
+    """Of the library; None is as many as cores and rows allow."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The three that a grid may search."""
+        return {name: getattr(self, name) for name in ("n_estimators", "max_depth", "learning_rate")}
+
+
+def check(inputs: Sequence[str]) -> None:
+    """Raise `UserError` for no inputs at all."""
     if not inputs:
         raise UserError("features: a booster needs at least one feature")
-    for name, values in (grid or {}).items():
-        if name not in tunable:
-            raise UserError(f"grid.{name}: cannot be searched; known: {', '.join(tunable)}")
-        if not values:
-            raise UserError(f"grid.{name}: needs at least one value")
 
 
 def search(
     train: Callable[[dict[str, Any]], Model],
     predict: Callable[[Model], np.ndarray],
     settings: Mapping[str, Any],
-    grid: Grid | None,
+    grid: Mapping[str, Any] | None,
     validation: Examples,
 ) -> tuple[Model, dict[str, float]]:
     """Train with each combination of the grid; the one with the lowest RMSE on the validation part stays.

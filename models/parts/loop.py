@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from models.parts.batches import Batch, Data, cut, load, shuffled
 from pipeline.base.errors import UserError
+from pipeline.base.ranges import Count, NotNegative, Positive
 
 Loss = Callable[[nn.Module, Batch], Tensor]
 # Fused: one pass over weights and moments, a quarter of the time where tables of words are large.
@@ -27,30 +28,38 @@ class Curve:
     validation: list[float] = field(default_factory=list)
 
 
-@dataclass(kw_only=True)
-class Settings:
-    """How a network is trained, whatever it is."""
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How a network is trained, whatever it is: the keys of `training` in its entry of params.yaml."""
 
+    optimizer: Literal["adam", "adagrad"] = "adam"
+    """Update rule, with PyTorch's own defaults beside what stands here."""
+    learning_rate: Positive = 1e-3
+    """Step size."""
+    weight_decay: NotNegative = 0.0
+    """L2 penalty on all parameters."""
+    epochs: Count = 10
+    """Passes over the training rows, at most."""
+    batch_size: Count = 32
+    """Rows a step."""
+    validate_every: Count | None = None
+    """Batches between validations; None is after every epoch."""
+    patience: Count | None = None
+    """Stop after so many validations without improvement and take the best weights back; None is neither."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the program adds to that."""
+
+    training: Training
+    """What a person chooses."""
     loss: Loss
     """Scalar to minimise, a mean over the rows of a batch."""
-    optimizer: Literal["adam", "adagrad"]
-    """Update rule, with PyTorch's own defaults beside what stands here."""
-    learning_rate: float
-    """Step size."""
-    weight_decay: float
-    """L2 penalty on all parameters."""
-    epochs: int
-    """Passes over the training rows, at most."""
-    batch_size: int
-    """Rows a step."""
     seed: int
     """Of row order and dropout."""
     device: str
     """cpu, cuda (bf16 autocast) or mps."""
-    validate_every: int | None
-    """Batches between validations; None is after every epoch."""
-    patience: int | None
-    """Stop after so many validations without improvement and take the best weights back; None is neither."""
     workers: int
     """Processes that read batches."""
 
@@ -75,12 +84,12 @@ class Run:
         # Lightning takes seconds to import; what only predicts does without it.
         from lightning.fabric import Fabric
 
-        self._settings, self._train = settings, train
+        self._settings, self._training, self._train = settings, settings.training, train
         self._validation = validation if validation is not None and len(validation) else None
         precision = "bf16-mixed" if settings.device == "cuda" else "32-true"
         self._fabric = Fabric(accelerator=settings.device, devices=1, precision=precision)
-        made = OPTIMIZERS[settings.optimizer](
-            network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        made = OPTIMIZERS[self._training.optimizer](
+            network.parameters(), lr=self._training.learning_rate, weight_decay=self._training.weight_decay
         )
         self._network = network
         self._model, self._optimizer = self._fabric.setup(network, made)
@@ -90,12 +99,12 @@ class Run:
     @property
     def stopped(self) -> bool:
         """Whether patience is at its end."""
-        return self._settings.patience is not None and self.at.waited >= self._settings.patience
+        return self._training.patience is not None and self.at.waited >= self._training.patience
 
     def epoch(self) -> Iterator[None]:
         """Train from where the epoch stands to its end or until stopping; yields after each validation."""
         groups = getattr(self._train, "groups", None)
-        batches = shuffled(len(self._train), self._settings.batch_size, [self._settings.seed, self.at.epoch], groups)
+        batches = shuffled(len(self._train), self._training.batch_size, [self._settings.seed, self.at.epoch], groups)
         for batch in self._load(self._train, batches[self.at.batch :]):
             self._step(batch)
             self.at.batch += 1
@@ -111,9 +120,9 @@ class Run:
         return load(data, batches, self._fabric.device, self._settings.workers)
 
     def _due(self) -> bool:
-        if self._settings.validate_every is None or self.at.epoch == self._settings.epochs:
+        if self._training.validate_every is None or self.at.epoch == self._training.epochs:
             return self.at.batch == 0
-        return self.at.step % self._settings.validate_every == 0
+        return self.at.step % self._training.validate_every == 0
 
     def _step(self, batch: Batch) -> None:
         self._model.train()
@@ -136,21 +145,21 @@ class Run:
         loss = self._finite(self._validation_loss())
         better = loss < min(curve.validation, default=math.inf)
         self.at.waited = 0 if better else self.at.waited + 1
-        if better and self._settings.patience is not None:
+        if better and self._training.patience is not None:
             self._best = {k: v.detach().cpu().clone() for k, v in self._network.state_dict().items()}
         curve.validation.append(loss)
 
     @torch.no_grad()
     def _validation_loss(self) -> float:
         self._model.eval()
-        rows = cut(np.arange(len(self._validation)), self._settings.batch_size)
+        rows = cut(np.arange(len(self._validation)), self._training.batch_size)
         batches = zip(rows, self._load(self._validation, rows), strict=True)
         losses = [self._settings.loss(self._model, batch) * len(some) for some, batch in batches]
         return float(torch.stack(losses).sum()) / len(self._validation)
 
     def _finite(self, loss: float) -> float:
         if not math.isfinite(loss):
-            raise UserError(f"the training loss is {loss} after {self.at.step} steps; lower learning_rate")
+            raise UserError(f"the training loss is {loss} after {self.at.step} steps; lower training.learning_rate")
         return loss
 
     def finish(self) -> None:

@@ -15,10 +15,9 @@ import numpy as np
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from models.parts import ranges
 from models.parts.batches import Tensors
-from models.parts.loop import Curve
-from models.parts.training import check_patience, fit_network, predict_network, seeded
+from models.parts.loop import Curve, Training
+from models.parts.training import check_stopping, fit_network, predict_network, seeded
 from pipeline.storage import store
 from pipeline.storage.stream import StreamedArray
 
@@ -30,35 +29,34 @@ class Regressor:
 
     Args:
         make: the network, from the widths of its inputs by name; called with those inputs [n, ...] it gives [n].
+        training: how it learns.
         seed: of its first weights, the order of rows and dropout.
         device: cpu, cuda or mps.
         standardize: learn the standardised target, or the target as it is.
         predict_batch: rows asked for at once in prediction.
-        training: further arguments of `models.parts.training.fit_network`.
-
-    Raises `UserError` for those that no training could have.
+        options: further arguments of `models.parts.training.fit_network`.
     """
 
     def __init__(
         self,
         make: Callable[..., nn.Module],
         *,
+        training: Training,
         seed: int,
         device: str,
         standardize: bool = True,
         predict_batch: int = 1024,
-        **training: Any,
+        **options: Any,
     ):
-        ranges.check(**{key: value for key, value in training.items() if key in ranges.RULES})
-        self._make, self._seed, self._device, self._training = make, seed, device, training
+        self._make, self._training, self._seed, self._device, self._options = make, training, seed, device, options
         self._standardize, self._predict_batch = standardize, predict_batch
 
     def check(self, validation: Sized) -> None:
         """Raise `UserError` where `fit` would, for want of validation posts; for those with work to do before it."""
-        check_patience(self._training.get("patience"), validation)
+        check_stopping(self._training, validation)
 
     def fit(self, x: Arrays, y: np.ndarray, x_validation: Arrays, y_validation: np.ndarray) -> None:
-        """Learn `y` [n] from the arrays [n, ...] of `x`; the validation ones may be empty, but not with `patience`."""
+        """Learn `y` [n] from the arrays [n, ...] of `x`; without validation ones it cannot stop early."""
         self.check(y_validation)
         mean, deviation = (float(np.mean(y)), float(np.std(y))) if self._standardize else (0.0, 1.0)
         if deviation <= 1e-9 * abs(mean):
@@ -71,9 +69,10 @@ class Regressor:
             self._network,
             Tensors({**x, "y": scaled[0]}),
             Tensors({**x_validation, "y": scaled[1]}),
+            self._training,
             seed=self._seed,
             device=self._device,
-            **self._training,
+            **self._options,
         )
         self._state["curve"] = asdict(curve)
 

@@ -3,7 +3,8 @@
 Shapes: n posts, d numbers a picture.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,10 +12,10 @@ import numpy as np
 from torch import nn
 
 from models.base import Roles
+from models.parts.boosting import Trees
 from models.parts.projection import Projection
 from models.parts.regressor import Regressor
 from models.xgboost import XGBoost
-from pipeline.base.binding import bind
 from pipeline.base.errors import UserError
 from pipeline.storage.examples import Examples
 
@@ -28,19 +29,20 @@ class Base:
     row's does; in sample (the naive way), from one that learned that very row.
 
     Args:
-        arguments: keyword arguments of `xgboost`, beside features and seed.
+        trees: how it grows them.
         features: tabular features.
         stack: where predictions on training rows come from.
         folds: parts the training rows are cut into, at random.
         seed: of the boosters and the folds.
     """
 
-    def __init__(self, arguments: Mapping[str, Any], *, features: Sequence[str], stack: How, folds: int, seed: int):
-        self._arguments = bind("base", XGBoost, arguments, features=list(features), seed=seed)
+    def __init__(self, trees: Trees, *, features: Sequence[str], stack: How, folds: int, seed: int):
+        self._trees, self._features = trees, list(features)
         self._stack, self._folds, self._seed = stack, folds, seed
-        self._booster = XGBoost(**self._arguments)
-        if folds < 2:
-            raise UserError(f"folds: {folds} is too few; at least 2")
+        self._booster = self._make(trees)
+
+    def _make(self, trees: Trees) -> XGBoost:
+        return XGBoost(features=self._features, trees=trees, seed=self._seed)
 
     def fit(self, train: Examples, validation: Examples) -> np.ndarray:
         """Learn from all training rows; returns the predictions [n] on them that the next stage learns from."""
@@ -48,11 +50,11 @@ class Base:
         if self._stack == "in_sample" or len(train) < 2:
             return self.predict(train)
         # Searched once, on all training rows: the search looks at the validation part, not at these rows.
-        tuned = {k: v for k, v in self._booster.report().items() if k in (self._arguments.get("grid") or {})}
-        arguments = {**self._arguments, **tuned, "grid": None}
+        tuned = {k: v for k, v in self._booster.report().items() if k in (self._trees.grid or {})}
+        trees = replace(self._trees, **tuned, grid=None)
         predictions = np.empty(len(train))
         for rows in fold_rows(len(train), self._folds, self._seed):
-            booster = XGBoost(**arguments)
+            booster = self._make(trees)
             booster.fit(train.take(np.setdiff1d(np.arange(len(train)), rows)), validation)
             predictions[rows] = booster.predict(train.take(rows))
         return predictions
@@ -86,12 +88,12 @@ class Stacked:
     Args:
         make: the network from the widths `base` and `picture`; called with `base` [n, 1], `picture` [n, d].
         features: `base`: what XGBoost reads; `picture` numbers are those of `head`, side by side.
-        base: keyword arguments of `xgboost`.
+        trees: of XGBoost.
         stack: as `Base` takes it.
         folds: as `Base` takes it.
         components: dimensions PCA keeps of the picture; None is no PCA.
         seed: of all that is random.
-        training: further arguments of `models.parts.regressor.Regressor`.
+        options: further arguments of `models.parts.regressor.Regressor`.
     """
 
     def __init__(
@@ -99,19 +101,19 @@ class Stacked:
         make: Callable[..., nn.Module],
         *,
         features: Roles,
-        base: Mapping[str, Any],
+        trees: Trees,
         stack: How,
         folds: int,
         components: int | None = None,
         seed: int,
-        **training: Any,
+        **options: Any,
     ):
         if set(features) != {"base", "head"} or not all(features.values()):
             raise UserError("features: expected two lists, 'base' (for XGBoost) and 'head' (for the network)")
         self._head = features["head"]
-        self._base = Base(base, features=features["base"], stack=stack, folds=folds, seed=seed)
+        self._base = Base(trees, features=features["base"], stack=stack, folds=folds, seed=seed)
         self._scale = {"base": Projection(), "picture": Projection(components=components)}
-        self._network = Regressor(make, seed=seed, **training)
+        self._network = Regressor(make, seed=seed, **options)
 
     def fit(self, train: Examples, validation: Examples) -> None:
         """Learn the base, what its prediction and the picture are scaled by, then the network."""

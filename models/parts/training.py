@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterator, Sized
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from models.parts.batches import Batch, Data, cut, inputs, load
-from models.parts.loop import Curve, Loss, Run, Settings
+from models.parts.loop import Curve, Loss, Run, Settings, Training
 from pipeline.base.errors import UserError
 from pipeline.storage import store
 
@@ -58,45 +58,36 @@ def fit_network(
     network: nn.Module,
     train: Data,
     validation: Data | None = None,
+    training: Training = Training(),
     *,
     loss: Loss = squared_error,
-    optimizer: Literal["adam", "adagrad"] = "adam",
-    learning_rate: float = 1e-3,
-    weight_decay: float = 0.0,
-    epochs: int = 10,
-    batch_size: int = 32,
     seed: int = 0,
     device: str = "cpu",
-    validate_every: int | None = None,
-    patience: int | None = None,
     workers: int = 0,
     checkpoint: Path | None = None,
     label: str = "training",
 ) -> Curve:
-    """Train `network` in place; it is left on the CPU in evaluation mode.
+    """Train `network` in place, as `training` says; it is left on the CPU in evaluation mode.
 
-    `validation` (None or empty: no validation losses, and no `patience`) is what it stops on. `checkpoint` is
-    a folder for the state at each validation, taken up again by the same training, and for the weights at the
+    `validation` (None or empty: no validation losses, and nothing to stop on) is what it stops on. `checkpoint`
+    is a folder for the state at each validation, taken up again by the same training, and for the weights at the
     end, which the same training returns at once: whoever gives the folder removes it. `label` stands on the
     progress bar; `Settings` says the rest.
 
     Returns the loss curve. Raises `UserError` where the loss is no longer a number, or where there is patience
     and nothing to validate on.
     """
-    check_patience(patience, validation)
-    settings = Settings(
-        loss=loss, optimizer=optimizer, learning_rate=learning_rate, weight_decay=weight_decay, epochs=epochs,
-        batch_size=batch_size, seed=seed, device=device, validate_every=validate_every, patience=patience,
-        workers=workers,
-    )  # fmt: skip
+    check_stopping(training, validation)
+    settings = Settings(training=training, loss=loss, seed=seed, device=device, workers=workers)
     file = checkpoint / f"{_key(network, train, validation, settings)}.pt" if checkpoint else None
     with seeded(seed, device), few_threads(network):
         run = Run(network, train, validation, settings)
         if file and file.exists():
             run.restore(torch.load(file, map_location="cpu", weights_only=True))
             log.info("%s: going on from step %d", label, run.at.step)
-        with tqdm(total=epochs, initial=run.at.epoch, desc=label, unit="epoch", leave=False, disable=None) as bar:
-            while run.at.epoch < epochs and not run.stopped:
+        epochs = {"total": training.epochs, "initial": run.at.epoch, "unit": "epoch"}
+        with tqdm(desc=label, **epochs, leave=False, disable=None) as bar:
+            while run.at.epoch < training.epochs and not run.stopped:
                 for _ in run.epoch():
                     if file:
                         _save(run.state(), file)
@@ -120,10 +111,10 @@ def predict_network(
     return torch.cat(outputs).numpy() if outputs else np.empty(0, dtype=np.float32)
 
 
-def check_patience(patience: int | None, validation: Sized | None) -> None:
+def check_stopping(training: Training, validation: Sized | None) -> None:
     """Raise `UserError` where a training is to stop early and has no validation rows to stop on."""
-    if patience is not None and not (validation is not None and len(validation)):
-        raise UserError("patience: needs a validation part; give split.ratios one or set it to null")
+    if training.patience is not None and not (validation is not None and len(validation)):
+        raise UserError("training.patience: needs a validation part; give split.ratios one or set it to null")
 
 
 def _save(state: dict[str, Any], file: Path) -> None:

@@ -4,7 +4,7 @@ Shapes: n posts, r regions, v numbers a region, w words.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from models.base import Composed, Roles
-from models.parts import ranges
 from models.parts.attention import UNKNOWN_USER, Head, Words
 from models.parts.batches import Batch
+from models.parts.loop import Training
 from models.parts.regressor import Regressor
 from models.parts.training import squared_error
 from pipeline.base.errors import UserError
@@ -25,6 +25,8 @@ from pipeline.storage.examples import PADDING, UNKNOWN_WORD, Examples
 from pipeline.storage.stream import StreamedArray
 
 Sizes = dict[str, int | None]
+TRAINING = Training(epochs=100, batch_size=128, validate_every=64, patience=20)
+"""As the UHAN paper says; its epochs, of which it stops long before, are ours."""
 
 
 class WordsRegions(Composed):
@@ -39,17 +41,11 @@ class WordsRegions(Composed):
         image: bool,
         text: bool,
         user: bool,
-        hidden: int,
-        head: Sequence[int],
         penalty: float,
-        batch_size: int,
-        **training: Any,
+        training: Training,
+        **options: Any,
     ):
-        """Roles of `features` that an ablation goes without are not read; the rest as the systems say.
-
-        `hidden` and `head` are those of the network that `make` gives, here to be checked.
-        """
-        ranges.check(hidden=hidden, head=head, penalty=penalty)
+        """Roles of `features` that an ablation goes without are not read; the rest as the systems say."""
         self._roles = {"regions": image, "words": text}
         for role in features:
             if role not in self._roles:
@@ -61,7 +57,7 @@ class WordsRegions(Composed):
         self.columns = ("user_id",) if user else ()
         self._model = Regressor(
             lambda **_: self.make(self._sizes()),
-            loss=Penalised(penalty), batch_size=batch_size, predict_batch=batch_size, **training,
+            loss=Penalised(penalty), training=training, predict_batch=training.batch_size, **options,
         )  # fmt: skip
 
     @abstractmethod

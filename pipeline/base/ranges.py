@@ -28,6 +28,9 @@ def at_most(most: float) -> Any:
 
 _above_zero = Is[lambda value: value > 0]
 
+some = Is[lambda values: len(values) > 0]
+"""The rule that a list is not empty."""
+
 Count = Annotated[int, "1 or more", at_least(1), f"{LARGEST} or less", at_most(LARGEST)]
 """How many there are of something that there is."""
 Whole = Annotated[int, "0 or more", at_least(0), f"{LARGEST} or less", at_most(LARGEST)]

@@ -1,15 +1,18 @@
 """Tiny examples for any system, and how each system is made small. A new system needs its line in `SMALL`."""
 
-from dataclasses import replace
+import inspect
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from models import base as models
 from models.base import System, system_class
 from pipeline.storage.examples import Examples, FeatureValues
 
 TREES = {"n_estimators": 40, "max_depth": 2, "learning_rate": 0.15, "threads": 1}
-STACK = {"features": {"base": ["tabular"], "head": ["clip", "stats"]}, "base": TREES, "folds": 3, "dropout": 0.1}
+STACK = {"features": {"base": ["tabular"], "head": ["clip", "stats"]}, "trees": TREES, "folds": 3, "dropout": 0.1}
 SEEN = {"features": {"regions": ["regions"], "words": ["words"]}, "hidden": 6, "head": [6], "region_layer": "linear"}
 SEEN |= {"epochs": 10, "batch_size": 32, "learning_rate": 0.02, "validate_every": None, "patience": None}
 
@@ -34,12 +37,29 @@ SMALL = {
     "dual_att": SEEN,
     "xgb_conv1d": {**STACK, "epochs": 8, "learning_rate": 0.005, "components": 6, "channels": [4], "hidden": [8]},
 }
-"""Model -> keyword arguments that train it in well under a second."""
+"""Model -> arguments that train it in well under a second, those of its sections beside its own."""
+GIVEN = ("seed", "device", "checkpoint")
+
+
+def nest(name: str, flat: dict[str, Any]) -> dict[str, Any]:
+    """An entry of params.yaml: what belongs to `training` or to `trees` stands there."""
+    entry = dict(flat)
+    for section, parameter in inspect.signature(system_class(name)).parameters.items():
+        if is_dataclass(parameter.default):
+            own = {f.name: entry.pop(f.name) for f in fields(parameter.default) if f.name in entry}
+            entry |= {section: {**entry.get(section, {}), **own}}
+    return entry
+
+
+def build(name: str, **arguments) -> System:
+    """An untrained system, as its entry and what the pipeline gives make it."""
+    given = {key: arguments.pop(key) for key in GIVEN if key in arguments}
+    return models.make(name, nest(name, arguments), **given)
 
 
 def make(name: str, **changes) -> System:
     """A small untrained system."""
-    return system_class(name)(**{**SMALL[name], **changes})
+    return build(name, **{**SMALL[name], **changes})
 
 
 def make_examples(n: int = 120, seed: int = 0) -> Examples:

@@ -89,9 +89,9 @@ def test_early_stopping(name, tmp_path):
 def test_what_cannot_be(name):
     with pytest.raises(UserError, match="needs a validation part"):
         fitted(name, validation=VALIDATION.take(np.arange(0)), grid={"max_depth": [2, 3]})
-    with pytest.raises(UserError, match=r"grid\.depth: cannot be searched; known: n_estimators"):
+    with pytest.raises(UserError, match=r"trees\.grid\.depth: nothing reads this key; did you mean 'max_depth'"):
         make(name, grid={"depth": [3]})
-    with pytest.raises(UserError, match=r"grid\.max_depth: needs at least one value"):
+    with pytest.raises(UserError, match=r"trees\.grid\.max_depth: \[\] cannot be; give at least one value"):
         make(name, grid={"max_depth": []})
     with pytest.raises(UserError, match="at least one feature"):
         make(name, features=[], **(NUMBERS if name == "catboost" else {}))

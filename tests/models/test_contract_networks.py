@@ -2,6 +2,7 @@
 
 import inspect
 from contextlib import contextmanager
+from dataclasses import fields
 from functools import cache
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from models.base import discover, system_class
+from models.parts.loop import Training
 from tests.models import small
 from tests.models.small import make_examples, with_y
 
@@ -25,13 +27,13 @@ def having(argument):
 
 def make(name, **changes):
     """A small untrained system; of stacked ones few trees, for it is the network that is looked at."""
-    return small.make(name, **{**({"base": BASE} if "base" in small.SMALL[name] else {}), **changes})
+    return small.make(name, **{**({"trees": TREES} if "trees" in small.SMALL[name] else {}), **changes})
 
 
-BASE = {**small.TREES, "n_estimators": 5}
+TREES = {**small.TREES, "n_estimators": 5}
 NETWORKS = having("checkpoint")
+KNOBS = [knob.name for knob in fields(Training)]
 OTHER = {
-    "base": {**BASE, "max_depth": 1},
     "batch_size": 50,
     "channels": [3, 5],
     "components": 3,
@@ -45,6 +47,7 @@ OTHER = {
     "intra": False,
     "kernel": 1,
     "learning_rate": 0.03,
+    "optimizer": "adagrad",
     "penalty": 0.1,
     "pooling": "mean",
     "region_layer": "tanh",
@@ -54,6 +57,7 @@ OTHER = {
     "stack": "in_sample",
     "standardize": False,
     "text": False,
+    "trees": {**TREES, "max_depth": 1},
     "user": False,
     "validate_every": 3,
     "weight_decay": 0.2,
@@ -65,12 +69,12 @@ OWN = {
     ("dual_att", "hidden"): 7,
 }
 """The same where systems mean different things by an argument."""
-GIVEN = {"features", "device"}
+GIVEN = {"features", "device", "training"}
 TESTED_APART = {"checkpoint", "patience"}
 ARGUMENTS = [
     (name, argument)
     for name in NETWORKS
-    for argument in inspect.signature(system_class(name)).parameters
+    for argument in [*inspect.signature(system_class(name)).parameters, *KNOBS]
     if argument not in GIVEN | TESTED_APART and (name, argument) != ("hybrid_cnn", "head")
 ]
 
@@ -105,12 +109,11 @@ def noise(part):
 
 def test_networks_are_found():
     assert {"xgb_mlp", "xgb_conv1d", "hybrid_cnn", "uhan", "dmf", "dual_att"} <= set(NETWORKS)
-    assert having("patience") == NETWORKS
-    assert set(having("validate_every")) >= {"uhan", "dmf", "dual_att"}
+    assert having("training") == NETWORKS
 
 
 @pytest.mark.parametrize(
-    ("name", "often"), [*((n, {}) for n in NETWORKS), *((n, {"validate_every": 3}) for n in having("validate_every"))]
+    ("name", "often"), [(name, often) for name in NETWORKS for often in ({}, {"validate_every": 3})]
 )
 def test_goes_on_after_a_kill_as_if_nothing_had_happened(name, often, tmp_path):
     whole = make(name, epochs=3, **often)
@@ -134,16 +137,16 @@ def test_without_a_folder_nothing_is_kept(name, tmp_path, monkeypatch):
     assert steps_of(make(name, epochs=2)) == 2 * STEPS
 
 
-@pytest.mark.parametrize("name", having("patience"))
+@pytest.mark.parametrize("name", NETWORKS)
 def test_stops_where_validation_cannot_be_learned(name):
     """Each step towards the training targets is one away from noise."""
-    changes = {"epochs": 8, **({"validate_every": None} if name in having("validate_every") else {})}
+    changes = {"epochs": 8, "validate_every": None}
     steps = {patience: steps_of(make(name, **changes, patience=patience), noise(VALIDATION)) for patience in (None, 2)}
     assert steps[None] == 8 * STEPS
     assert 2 * STEPS < steps[2] < 8 * STEPS
 
 
-@pytest.mark.parametrize("name", having("patience"))
+@pytest.mark.parametrize("name", NETWORKS)
 def test_takes_the_best_weights_back(name):
     system = make(name, epochs=8, patience=2)
     system.fit(TRAIN, noise(VALIDATION))
@@ -152,7 +155,7 @@ def test_takes_the_best_weights_back(name):
     assert loss == pytest.approx(min(losses), rel=1e-4) != pytest.approx(losses[-1], rel=1e-4)
 
 
-@pytest.mark.parametrize("name", having("validate_every"))
+@pytest.mark.parametrize("name", NETWORKS)
 def test_validates_as_often_as_it_is_told(name):
     for every, expected in ((3, [3, 6, 8]), (None, [4, 8])):
         system = make(name, epochs=2, validate_every=every)

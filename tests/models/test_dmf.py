@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from models.dmf import DMF, DMFNetwork
+from models.dmf import DMFNetwork
 from tests.models.pictures import FEATURES, draw_batch, drawn, for_oracle, of_user, parameters, planted
+from tests.models.small import build
 from tests.oracles import dmf as oracle
 
 
@@ -54,7 +55,7 @@ def test_absent_modalities_give_finite_gradients():
 
 def test_knows_no_user():
     train, _ = planted(64, seed=0)
-    system = DMF(features=FEATURES, hidden=4, head=[4], epochs=1)
+    system = build("dmf", features=FEATURES, hidden=4, head=[4], epochs=1)
     assert system.columns == ()
     system.fit(train, train)
     np.testing.assert_array_equal(system.predict(of_user(train, "u0")), system.predict(of_user(train, "u1")))

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from models.dual_att import DualAtt, DualAttNetwork
+from models.dual_att import DualAttNetwork
 from tests.models.pictures import FEATURES, draw_batch, drawn, for_oracle, parameters, planted
+from tests.models.small import build
 from tests.oracles import dual_att as oracle
 
 NAMES = {
@@ -66,7 +67,7 @@ def test_finds_the_region_of_the_user():
     train, _ = planted(600, seed=1, regions=5)
     test, where = planted(200, seed=3, regions=5)
     small = {"hidden": 16, "head": [16], "region_layer": "linear", "learning_rate": 0.01, "epochs": 10}
-    system = DualAtt(features=FEATURES, **small, batch_size=32, validate_every=None, patience=None)
+    system = build("dual_att", features=FEATURES, **small, batch_size=32, validate_every=None, patience=None)
     system.fit(train, train.take(np.arange(0)))
     weights = system.attention(test)["visual"]
     assert weights[np.arange(len(test)), where].mean() > 0.8  # by chance 0.2

@@ -3,9 +3,10 @@ import pandas as pd
 import pytest
 import torch
 
-from models.hybrid_cnn import HybridCNN, HybridNetwork
+from models.hybrid_cnn import HybridNetwork
 from pipeline.base.errors import UserError
 from pipeline.storage.examples import Examples, FeatureValues
+from tests.models.small import build
 from tests.oracles import hybrid_cnn as oracle
 
 FEATURES = {"image": ["pixels"], "context": ["context"]}
@@ -55,14 +56,14 @@ def test_parameters_of_the_paper(head, count):
 @pytest.mark.slow
 def test_overfits_32_posts():
     posts = examples(32)
-    system = HybridCNN(features=FEATURES, channels=(8, 8), hidden=(32, 16), epochs=150, learning_rate=0.003)
+    system = build("hybrid_cnn", features=FEATURES, channels=[8, 8], hidden=[32, 16], epochs=150, learning_rate=0.003)
     system.fit(posts, posts.take(np.arange(0)))
     assert np.mean((system.predict(posts) - posts.y) ** 2) < 0.02 * np.var(posts.y)
 
 
 def test_bytes_and_numbers_of_the_same_picture_score_alike():
     posts = examples(8)
-    system = HybridCNN(features=FEATURES, channels=(2, 2), hidden=(4, 4), epochs=1)
+    system = build("hybrid_cnn", features=FEATURES, channels=[2, 2], hidden=[4, 4], epochs=1)
     system.fit(posts, posts.take(np.arange(0)))
     as_numbers = FeatureValues(posts.features["pixels"].values.astype(np.float32))
     other = Examples(posts.posts, {**posts.features, "pixels": as_numbers})
@@ -79,13 +80,13 @@ def test_bytes_and_numbers_of_the_same_picture_score_alike():
 )
 def test_what_cannot_be_is_refused(arguments):
     with pytest.raises(UserError):
-        HybridCNN(**arguments)
+        build("hybrid_cnn", **arguments)
 
 
 def test_pictures_that_cannot_be_halved_twice_are_refused():
     for size, fits in ((3, False), (4, True)):
         posts = examples(8, size=size)
-        system = HybridCNN(features=FEATURES, channels=(2, 2), hidden=(4, 4), epochs=1)
+        system = build("hybrid_cnn", features=FEATURES, channels=[2, 2], hidden=[4, 4], epochs=1)
         if fits:
             system.fit(posts, posts.take(np.arange(0)))
             assert np.isfinite(system.predict(posts)).all()

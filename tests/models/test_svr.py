@@ -13,7 +13,7 @@ from models.parts import kernel
 from models.parts.projection import Projection
 from models.svr import SVR
 from pipeline.base.errors import UserError
-from tests.models.small import make_examples, rmse, with_y
+from tests.models.small import build, make_examples, rmse, with_y
 
 FEATURES = ["tabular", "clip", "stats"]
 TRAIN, VALIDATION, TEST = make_examples(250, 1), make_examples(80, 2), make_examples(100, 3)
@@ -176,18 +176,20 @@ def test_searches_need_a_validation_part():
     ("options", "said"),
     [
         ({"features": []}, "at least one feature"),
-        ({"C": 0.0}, "C: 0.0 is not positive"),
+        ({"C": 0.0}, "C: 0.0 cannot be; give a number above 0"),
         ({"epsilon": -0.1}, "epsilon: -0.1"),
         ({"gamma": float("nan")}, "gamma: nan"),
         ({"exact_rows": 0}, "exact_rows: 0"),
         ({"components": 0}, "components: 0"),
-        ({"grid": {"C": [1.0, float("inf")]}}, "C: inf"),
-        ({"grid": {"tol": [1.0]}}, "grid.tol: cannot be searched"),
+        ({"grid": {"C": [1.0, float("inf")]}}, "grid.C: inf"),
+        ({"grid": {"C": [0.0]}}, "grid.C: 0.0"),
+        ({"grid": {"C": []}}, r"grid.C: \[\] cannot be; give at least one value"),
+        ({"grid": {"tol": [1.0]}}, "grid.tol: nothing reads this key"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(options, said):
     with pytest.raises(UserError, match=said):
-        SVR(**{"features": FEATURES, **options})
+        build("svr", **{"features": FEATURES, **options})
 
 
 def test_one_value_everywhere_gives_a_machine_without_support():

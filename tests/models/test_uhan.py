@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from models.dmf import DMF
 from models.parts.training import squared_error
-from models.uhan import UHAN, UHANNetwork
+from models.uhan import UHANNetwork
 from pipeline.base.errors import UserError
 from tests.models.pictures import FEATURES, draw_batch, drawn, for_oracle, of_user, parameters, planted
+from tests.models.small import build
 from tests.oracles import uhan as oracle
 
 NAMES = {
@@ -128,7 +128,7 @@ def test_half_precision_regions_are_computed_in_full():
 
 
 def small(**changes):
-    return UHAN(features=FEATURES, **{**SMALL, "validate_every": None, "patience": None, **changes})
+    return build("uhan", features=FEATURES, **{**SMALL, "validate_every": None, "patience": None, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +157,7 @@ def test_finds_the_region_of_the_user_and_beats_what_cannot(world, found):
     weights = found.attention(test)["visual"]
     assert weights[np.arange(len(test)), where].mean() > 0.9  # by chance 0.2
     assert (weights.argmax(axis=1) == where).mean() > 0.95
-    rivals = [small(user=False), DMF(features=FEATURES, **SMALL, validate_every=None, patience=None)]
+    rivals = [small(user=False), build("dmf", features=FEATURES, **SMALL, validate_every=None, patience=None)]
     for rival in rivals:
         rival.fit(train, validation)
         assert rmse(found, test) < 0.2 * rmse(rival, test)

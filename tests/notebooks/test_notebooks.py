@@ -18,9 +18,10 @@ ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 FEATURES = {"user_time": {}, "image_stats": {}, "pixels": {"image_size": 8}, "bow": {"minimum_count": 3}, "context": {}}
 FEATURES |= {"vgg_regions": {"pretrained": None, "image_size": 64}, "words": {"minimum_count": 3}}
-CNN = {"channels": [2, 2], "hidden": [8, 4], "head": "linear", "standardize": True, "epochs": 2}
-UHAN = {"features": {"regions": ["vgg_regions"], "words": ["words"]}, "hidden": 4, "head": [4], "epochs": 2}
-UHAN |= {"region_layer": "linear", "batch_size": 16, "validate_every": None, "patience": None}
+CNN = {"channels": [2, 2], "hidden": [8, 4], "head": "linear", "standardize": True, "training": {"epochs": 2}}
+UHAN = {"features": {"regions": ["vgg_regions"], "words": ["words"]}, "hidden": 4, "head": [4]}
+UHAN |= {"region_layer": "linear"}
+UHAN |= {"training": {"epochs": 2, "batch_size": 16, "validate_every": None, "patience": None}}
 SYSTEMS = {
     "mean": {"model": "constant"},
     "user_mean": {},

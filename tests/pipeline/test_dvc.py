@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 CODE = ("pipeline", "features", "models", "dvc.yaml", ".dvcignore")
 POSTS, NEW = 200, 2
 
+TREES = {"n_estimators": 5, "max_depth": 2}
 PARAMS = {
     "seed": 0,
     "dataset": {
@@ -37,8 +38,8 @@ PARAMS = {
     "features": {"user_time": {}, "category": {}, "image_stats": {}},
     "systems": {
         "mean": {"model": "constant", "statistic": "mean"},
-        "words": {"model": "xgboost", "features": ["category"], "n_estimators": 5, "max_depth": 2},
-        "people": {"model": "xgboost", "features": ["user_time", "image_stats"], "n_estimators": 5, "max_depth": 2},
+        "words": {"model": "xgboost", "features": ["category"], "trees": TREES},
+        "people": {"model": "xgboost", "features": ["user_time", "image_stats"], "trees": TREES},
     },
     "evaluate": {"bootstrap": 50, "confidence": 0.95},
 }
@@ -117,7 +118,7 @@ def test_second_run_runs_nothing(project):
 
 
 def test_changed_system_trains_alone(project):
-    systems = {**PARAMS["systems"], "words": {**PARAMS["systems"]["words"], "max_depth": 3}}
+    systems = {**PARAMS["systems"], "words": {**PARAMS["systems"]["words"], "trees": {**TREES, "max_depth": 3}}}
     project.set_params(changed(systems=systems))
     stages, _ = project.repro()
     assert ran(stages, "train") == {"words"}

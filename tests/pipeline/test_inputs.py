@@ -6,11 +6,11 @@ from models.base import columns_read, make
 from pipeline import inputs
 from pipeline.base.sections import Entry
 from pipeline.storage import store
-from tests.models.small import SMALL
+from tests.models.small import SMALL, nest
 
 
 def test_columns_are_the_targets_and_the_systems():
-    catboost = make(Entry("catboost", "catboost", arguments=SMALL["catboost"]))
+    catboost = make(Entry("catboost", "catboost", arguments=nest("catboost", SMALL["catboost"])))
     columns = columns_read(catboost, {"likes": "log2_per_day", "views": "max"})
     assert columns == ["likes", "views", "posted_at", "collected_at", "user_id", "category"]
     assert columns_read(make(Entry("mean", "constant")), {"likes": "max"}) == ["likes"]

@@ -7,9 +7,9 @@ from pipeline import plan
 from pipeline.base.errors import UserError
 from pipeline.storage import store
 
-TREES = {"model": "xgboost", "features": ["user_time", "category"], "n_estimators": 5}
+TREES = {"model": "xgboost", "features": ["user_time", "category"], "trees": {"n_estimators": 5}}
 CLIP = {"encoder": "ViT-B-32", "pretrained": None}
-STACK = {"features": {"base": ["user_time", "category"], "head": ["image_stats"]}, "base": {"n_estimators": 5}}
+STACK = {"features": {"base": ["user_time", "category"], "head": ["image_stats"]}, "trees": {"n_estimators": 5}}
 FEATURES = {"user_time": {}, "category": {}, "image_stats": {}}
 
 
@@ -82,14 +82,32 @@ def test_an_unused_feature_may_lack_its_columns(planned):
         ({"systems": {"xgbost": {}}}, "systems: there is no model 'xgbost'; known: "),
         ({"systems": {"a": {"model": "nothing"}}}, "systems: there is no model 'nothing'"),
         ({"systems": {"boosting": {"features": []}}}, "systems: there is no model 'boosting'"),
-        ({"systems": {"trees": {**TREES, "depth": 3}}}, "systems.trees.depth: nothing reads this key; did you mean"),
+        ({"systems": {"trees": {**TREES, "tree": 3}}}, "systems.trees.tree: nothing reads this key; did you mean"),
         ({"systems": {"trees": {**TREES, "seed": 3}}}, "systems.trees.seed: nothing reads this key"),
-        ({"systems": {"trees": {**TREES, "max_depth": "3"}}}, "systems.trees.max_depth: '3' is not int"),
+        ({"systems": {"a": {**TREES, "trees": {"max_depth": "3"}}}}, "systems.a.trees.max_depth: '3' is not int"),
+        ({"systems": {"a": {**TREES, "trees": {"max_depth": 0}}}}, "systems.a.trees.max_depth: 0 cannot be; give 1 or"),
+        ({"systems": {"a": {**TREES, "trees": 3}}}, "systems.a.trees: 3 is not a section of n_estimators, max_depth"),
+        (
+            {"systems": {"a": {**TREES, "max_depth": 3}}},
+            "systems.a.max_depth: this key now stands under trees (systems.a.trees.max_depth)",
+        ),
+        (
+            {"systems": {"xgb_mlp": {**STACK, "epochs": 3}}},
+            "systems.xgb_mlp.epochs: this key now stands under training (systems.xgb_mlp.training.epochs)",
+        ),
+        (
+            {"systems": {"xgb_mlp": {**STACK, "training": {"epoch": 3}}}},
+            "xgb_mlp.training.epoch: nothing reads this key; did",
+        ),
         ({"systems": {"trees": {"model": "xgboost"}}}, "systems.trees.features: missing"),
         ({"systems": {"trees": {**TREES, "features": ["pixel"]}}}, "there is no entry 'features.pixel'"),
         ({"systems": {"trees": {**TREES, "features": []}}}, "systems.trees: features: a booster needs at least one"),
-        ({"systems": {"trees": {**TREES, "grid": {"depth": [1]}}}}, "systems.trees: grid.depth: cannot be searched"),
-        ({"systems": {"xgb_mlp": {**STACK, "base": {"trees": 1}}}}, "systems.xgb_mlp: base.trees: nothing reads"),
+        ({"systems": {"a": {**TREES, "trees": {"grid": {"depth": [1]}}}}}, "systems.a.trees.grid.depth: nothing reads"),
+        (
+            {"systems": {"a": {**TREES, "trees": {"grid": {"max_depth": []}}}}},
+            "max_depth: [] cannot be; give at least one",
+        ),
+        ({"systems": {"xgb_mlp": {**STACK, "trees": {"folds": 1}}}}, "systems.xgb_mlp.trees.folds: nothing reads"),
         ({"systems": {"xgb_mlp": {**STACK, "checkpoint": "x"}}}, "systems.xgb_mlp.checkpoint: nothing reads this key"),
         ({"systems": {"user_mean": {"seeds": 0}}}, "systems.user_mean.seeds: 0 cannot be; give 1 or more"),
         ({"systems": {"user_mean": {"seeds": "two"}}}, "systems.user_mean.seeds: 'two' is not int"),

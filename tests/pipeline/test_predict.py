@@ -13,22 +13,24 @@ TREES = {"n_estimators": 10, "max_depth": 2}
 SYSTEMS = {
     "user_mean": {},
     "context": {"model": "svr", "features": ["context"]},
-    "trees": {"model": "xgboost", "features": ["user_time", "category"], "seeds": 2, **TREES},
+    "trees": {"model": "xgboost", "features": ["user_time", "category"], "seeds": 2, "trees": TREES},
     "stack": {
         "model": "xgb_mlp",
         "features": {"base": ["user_time", "category"], "head": ["image_stats"]},
-        "base": TREES,
-        "epochs": 2,
+        "trees": TREES,
+        "training": {"epochs": 2},
     },
-    "catboost": {"features": ["user_time"], "categorical": ["user_id", "category"], **TREES},
+    "catboost": {"features": ["user_time"], "categorical": ["user_id", "category"], "trees": TREES},
     "words": {"model": "svr", "features": ["bow", "tfidf", "glove"], "standardize_target": True},
     "hybrid_cnn": {
         "features": {"image": ["pixels"], "context": ["context"]},
-        **{"channels": [2, 2], "hidden": [6, 4], "head": "linear", "standardize": True, "epochs": 2},
+        **{"channels": [2, 2], "hidden": [6, 4], "head": "linear", "standardize": True},
+        "training": {"epochs": 2},
     },
     "uhan": {
         "features": {"regions": ["vgg_regions"], "words": ["words"]},
-        **{"hidden": 6, "head": [6], "region_layer": "linear", "epochs": 4, "batch_size": 16, "learning_rate": 0.05},
+        **{"hidden": 6, "head": [6], "region_layer": "linear"},
+        "training": {"epochs": 4, "batch_size": 16, "learning_rate": 0.05},
     },
 }
 FEATURES = {

@@ -13,7 +13,7 @@ from pipeline.storage import store
 from pipeline.storage.examples import Dataset
 
 SMALL = {"n_estimators": 20, "max_depth": 2, "learning_rate": 0.2, "threads": 1}
-STACK = {"features": {"base": ["tabular"], "head": ["picture"]}, "base": SMALL, "folds": 2, "epochs": 2}
+STACK = {"features": {"base": ["tabular"], "head": ["picture"]}, "trees": SMALL, "folds": 2, "training": {"epochs": 2}}
 
 
 def parts(n):
@@ -62,7 +62,7 @@ def run(paths, name):
 
 
 def test_predicts_validation_and_test_with_truth_beside(ready, make_posts):
-    paths = ready({"xgboost": {"features": ["tabular"], **SMALL}})
+    paths = ready({"xgboost": {"features": ["tabular"], "trees": SMALL}})
     frame = run(paths, "xgboost")
     assert list(frame.columns) == ["post_id", "target", "part", "seed", "y", "prediction"]
     posts = make_posts(80).set_index("post_id")
@@ -136,7 +136,7 @@ def test_a_system_that_cannot_run_leaves_its_reason(ready):
 
 def test_only_the_planned_features_are_used(ready):
     plan = {"run": True, "features": ["tabular"], "why": "without picture: the data lacks image"}
-    both = {"features": ["tabular", "picture"], **SMALL}
+    both = {"features": ["tabular", "picture"], "trees": SMALL}
     paths = ready({"xgboost": both}, plans={"xgboost": plan})
     paths.feature("picture").unlink()
     run(paths, "xgboost")
@@ -152,7 +152,7 @@ def test_nothing_of_the_test_part_reaches_a_model(ready, tmp_path, name):
         for array in values.values():
             array[60:] = 1000
 
-    entry = {**STACK} if name == "xgb_mlp" else {"features": ["tabular"], **SMALL}
+    entry = {**STACK} if name == "xgb_mlp" else {"features": ["tabular"], "trees": SMALL}
     files = []
     for change in (None, corrupt):
         paths = ready({name: entry}, change=change)
@@ -165,7 +165,7 @@ def test_nothing_of_the_test_part_reaches_a_model(ready, tmp_path, name):
 
 
 def test_trains_again_over_what_is_there(ready):
-    paths = ready({"xgboost": {"features": ["tabular"], **SMALL}})
+    paths = ready({"xgboost": {"features": ["tabular"], "trees": SMALL}})
     first = run(paths, "xgboost")
     (paths.model("xgboost") / "stale.txt").write_text("of an older version")
     pd.testing.assert_frame_equal(run(paths, "xgboost"), first)
@@ -173,7 +173,7 @@ def test_trains_again_over_what_is_there(ready):
     assert not (paths.cache / "training" / "xgboost").exists()
 
 
-NET = {"model": "xgb_mlp", **STACK, "epochs": 3, "seeds": 3}  # 40 posts in batches of 32: 6 steps a seed
+NET = {"model": "xgb_mlp", **STACK, "training": {"epochs": 3}, "seeds": 3}  # 40 posts in batches of 32: 6 steps a seed
 
 
 @pytest.fixture
@@ -240,7 +240,7 @@ def test_what_a_kill_leaves_undone_is_all_that_is_done_afterwards(ready, steps, 
 def test_other_settings_and_other_code_train_anew_and_leave_no_state_behind(ready, steps, monkeypatch):
     paths = ready({"net": NET})
     killed(paths, steps, 9)
-    paths = ready({"net": {**NET, "learning_rate": 0.01}})
+    paths = ready({"net": {**NET, "training": {"epochs": 3, "learning_rate": 0.01}}})
     killed(paths, steps, 11)
     before = len(states(paths))
     assert before > 3
@@ -293,7 +293,7 @@ def test_the_stage_reads_the_system_from_the_command_line(ready, monkeypatch):
 def test_inputs_change_with_what_a_system_reads_and_with_nothing_else(ready):
     systems = {
         "user_mean": {},
-        "words": {"model": "xgboost", "features": ["tabular"], **SMALL},
+        "words": {"model": "xgboost", "features": ["tabular"], "trees": SMALL},
         "net": {"model": "xgb_mlp", **STACK},
     }
     features = {"tabular": {}, "picture": {}}

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import torch
 from torch import nn
 
 from models.parts.batches import MIXED_GROUPS, READERS, Tensors, load, shuffled
+from models.parts.loop import Training
 from models.parts.training import fit_network, predict_network, seeded
 from pipeline.storage import store, stream
 
@@ -57,7 +59,9 @@ class Network(nn.Module):
 def fit(data, **settings):
     with seeded(0):
         network = Network()
-    curve = fit_network(network, data, data, batch_size=16, learning_rate=0.05, **{"epochs": 3, **settings})
+    knobs = {f.name: settings.pop(f.name) for f in fields(Training) if f.name in settings}
+    training = Training(**{"batch_size": 16, "learning_rate": 0.05, "epochs": 3, **knobs})
+    curve = fit_network(network, data, data, training, **settings)
     return [p.detach() for p in network.parameters()], curve
 
 
@@ -194,6 +198,7 @@ from pathlib import Path
 import numpy as np, torch
 from torch import nn
 from models.parts.batches import Tensors
+from models.parts.loop import Training
 from models.parts.training import fit_network
 from pipeline.storage import stream
 
@@ -214,7 +219,7 @@ def fit(regions):
     groups = np.arange(len(regions)) // 8
     data = Tensors({"regions": regions, "y": np.arange(len(regions)) % 2})
     data.groups = groups
-    fit_network(network, data, epochs=1, batch_size=16)
+    fit_network(network, data, training=Training(epochs=1, batch_size=16))
     return network.layer.weight.sum().item()
 
 torch.set_num_threads(1)

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from models.parts.boosting import Trees
 from models.parts.loop import Run
 from models.parts.stacking import Base, fold_rows
 from models.xgb_conv1d import Conv1dMLP
 from models.xgb_mlp import MLP
 from pipeline.base.errors import UserError
-from tests.models.small import SMALL, STACK, TREES, make, make_examples, rmse, with_y
+from tests.models.small import SMALL, STACK, TREES, build, make, make_examples, rmse, with_y
 from tests.oracles import xgb_conv1d as conv1d_oracle
 from tests.oracles import xgb_mlp as mlp_oracle
 
@@ -18,7 +19,7 @@ STACKED = ["xgb_mlp", "xgb_conv1d"]
 
 
 def base(stack="out_of_fold", folds=4, **arguments):
-    return Base({**TREES, **arguments}, features=["tabular"], stack=stack, folds=folds, seed=0)
+    return Base(Trees(**{**TREES, **arguments}), features=["tabular"], stack=stack, folds=folds, seed=0)
 
 
 @pytest.mark.parametrize(("n", "folds"), [(10, 3), (3, 5), (300, 5)])
@@ -78,9 +79,8 @@ def test_a_picture_that_matters_beats_the_tabular_base(name):
 
 @pytest.mark.parametrize("name", STACKED)
 def test_the_paper_s_sizes_are_the_defaults(name):
-    arguments = {k: SMALL[name][k] for k in ("features", "base", "folds")}
-    system = make(name)
-    system.__init__(**{**arguments, "epochs": 1})
+    arguments = {k: SMALL[name][k] for k in ("features", "trees", "folds")}
+    system = build(name, **arguments, epochs=1)
     system.fit(TRAIN, VALIDATION)
     numbers = 1 + 6 + 2  # base prediction, clip, stats
     if name == "xgb_mlp":
@@ -127,10 +127,10 @@ def test_patience_without_validation_is_said_before_the_base_is_trained(name, mo
         ({"features": {"base": ["tabular"]}}, "expected two lists"),
         ({"features": {"base": ["tabular"], "head": []}}, "expected two lists"),
         ({"features": {**STACK["features"], "tail": ["clip"]}}, "expected two lists"),
-        ({"base": {"depth": 3}}, r"base\.depth: nothing reads this key; did you mean 'max_depth'"),
-        ({"base": {"max_depth": "deep"}}, r"base\.max_depth: 'deep' is not int"),
-        ({"base": {"seed": 3}}, r"base\.seed: nothing reads this key"),
-        ({"folds": 1}, "folds: 1 is too few"),
+        ({"trees": {"depth": 3}}, r"trees\.depth: nothing reads this key; did you mean 'max_depth'"),
+        ({"trees": {"max_depth": "deep"}}, r"trees\.max_depth: 'deep' is not int"),
+        ({"trees": {"seed": 3}}, r"trees\.seed: nothing reads this key"),
+        ({"folds": 1}, "folds: 1 cannot be; give 2 or more"),
     ],
 )
 def test_what_cannot_be(name, change, message):

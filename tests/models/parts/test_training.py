@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from models.parts.batches import Tensors, cut, shuffled
-from models.parts.loop import Run
+from models.parts.loop import Run, Training
 from models.parts.training import few_threads, fit_network, predict_network, seeded, squared_error
 from pipeline.base.errors import UserError
 
@@ -33,11 +33,12 @@ def noise(n, seed=0):
     return Tensors({name: rng.normal(size=(n, *shape)) for name, shape in {"a": (2,), "b": (1,), "y": ()}.items()})
 
 
-def fit(seed=0, train=None, validation=None, **settings):
+def fit(seed=0, train=None, validation=None, loss=squared_error, workers=0, checkpoint=None, **knobs):
     with seeded(seed):
         network = Network()
-    curve = fit_network(network, train or data(), validation, seed=seed, batch_size=16, learning_rate=0.02, **settings)
-    return network, curve
+    training = Training(**{"batch_size": 16, "learning_rate": 0.02, **knobs})
+    options = {"loss": loss, "seed": seed, "workers": workers, "checkpoint": checkpoint}
+    return network, fit_network(network, train or data(), validation, training, **options)
 
 
 def weights(network):
@@ -117,7 +118,9 @@ def test_takes_the_best_back_where_epochs_end_before_patience_does():
 
 @pytest.mark.parametrize("validation", [None, data(0)])
 def test_patience_needs_something_to_watch(validation):
-    with pytest.raises(UserError, match=r"patience: needs a validation part; give split\.ratios one or set it to null"):
+    with pytest.raises(
+        UserError, match=r"training\.patience: needs a validation part; give split\.ratios one or set it to null"
+    ):
         fit(validation=validation, patience=3)
     assert fit(validation=validation, epochs=1)[1].step == [5]
 
@@ -226,7 +229,7 @@ def test_another_training_does_not_take_the_state(settings, change, tmp_path):
 
 
 def test_a_loss_that_is_no_number_ends_in_one_line():
-    with pytest.raises(UserError, match="lower learning_rate"):
+    with pytest.raises(UserError, match=r"lower training\.learning_rate"):
         fit(loss=lambda network, batch: squared_error(network, batch) * float("nan"))
 
 
@@ -240,7 +243,8 @@ def test_a_loss_of_ones_own():
         return torch.relu(1 - scorer(batch["positive"]) + scorer(batch["negative"])).mean()
 
     pairs = Tensors({"positive": positive, "negative": negative})
-    curve = fit_network(network, pairs, loss=hinge, optimizer="adagrad", learning_rate=0.1, epochs=20, batch_size=8)
+    training = Training(optimizer="adagrad", learning_rate=0.1, epochs=20, batch_size=8)
+    curve = fit_network(network, pairs, training=training, loss=hinge)
     assert curve.train[-1] < 0.5 * curve.train[0]
     assert not curve.validation
     assert (network.weight > 0).all()

@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from models.dmf import DMF
-from models.dual_att import DualAtt
 from models.parts.batches import Tensors
 from models.parts.training import squared_error
 from models.parts.words_regions import Penalised
@@ -15,14 +13,15 @@ from pipeline.storage import store
 from pipeline.storage.examples import Examples, FeatureValues
 from pipeline.storage.stream import RowGroups, StreamedArray
 from tests.models.pictures import FEATURES, of_user, planted
+from tests.models.small import build
 
 SMALL = {"hidden": 6, "head": [5], "region_layer": "linear", "epochs": 2, "batch_size": 32, "learning_rate": 0.01}
 TRAIN, _ = planted(80, seed=1)
 TEST, _ = planted(20, seed=2)
 
 
-def fitted(cls=UHAN, train=TRAIN, **changes):
-    system = cls(features=FEATURES, **{**SMALL, **changes})
+def fitted(name="uhan", train=TRAIN, **changes):
+    system = build(name, features=FEATURES, **{**SMALL, **changes})
     system.fit(train, TEST)
     return system
 
@@ -31,8 +30,8 @@ def with_values(posts, **values) -> Examples:
     return replace(posts, features={**posts.features, **{k: FeatureValues(v) for k, v in values.items()}})
 
 
-@pytest.mark.parametrize("cls", [UHAN, DMF, DualAtt])
-def test_streamed_regions_train_and_predict_as_those_in_memory(cls, tmp_path):
+@pytest.mark.parametrize("name", ["uhan", "dmf", "dual_att"])
+def test_streamed_regions_train_and_predict_as_those_in_memory(name, tmp_path):
     def streamed(posts, name):
         regions = posts.features["regions"].values
         header = {"shape": regions.shape[1:], "dtype": "float16", "names": None, "metadata": {}}
@@ -41,11 +40,10 @@ def test_streamed_regions_train_and_predict_as_those_in_memory(cls, tmp_path):
         return with_values(posts, regions=StreamedArray(RowGroups(tmp_path / name), np.arange(len(posts))))
 
     train, test = streamed(TRAIN, "train"), streamed(TEST, "test")
-    system = cls(features=FEATURES, **{**SMALL, "epochs": 1, "batch_size": 80})  # one batch: the order is another
+    one_batch = {"epochs": 1, "batch_size": 80}  # for the order is another
+    system = build(name, features=FEATURES, **{**SMALL, **one_batch})
     system.fit(train, test)
-    np.testing.assert_allclose(
-        system.predict(test), fitted(cls, epochs=1, batch_size=80).predict(TEST), rtol=1e-4, atol=1e-5
-    )
+    np.testing.assert_allclose(system.predict(test), fitted(name, **one_batch).predict(TEST), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -67,20 +65,20 @@ def test_attention_by_name(changes, names):
 
 
 def test_attention_of_dual_att():
-    assert list(fitted(DualAtt).attention(TEST)) == ["visual", "textual"]
+    assert list(fitted("dual_att").attention(TEST)) == ["visual", "textual"]
 
 
 def test_saved_and_loaded_looks_the_same(tmp_path):
-    system, again = fitted(), UHAN(features=FEATURES, **SMALL)
+    system, again = fitted(), build("uhan", features=FEATURES, **SMALL)
     system.save(tmp_path)
     again.load(tmp_path)
     for name, weights in system.attention(TEST).items():
         np.testing.assert_array_equal(again.attention(TEST)[name], weights)
 
 
-@pytest.mark.parametrize("cls", [UHAN, DualAtt])
-def test_unseen_users_are_all_alike_and_no_known_one(cls):
-    system = fitted(cls)
+@pytest.mark.parametrize("name", ["uhan", "dual_att"])
+def test_unseen_users_are_all_alike_and_no_known_one(name):
+    system = fitted(name)
     nobody = system.predict(of_user(TEST, "nobody"))
     np.testing.assert_array_equal(nobody, system.predict(of_user(TEST, None)))
     assert not np.allclose(nobody, system.predict(of_user(TEST, "u0")))

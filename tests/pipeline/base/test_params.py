@@ -2,7 +2,7 @@
 
 import inspect
 import typing
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -151,11 +151,24 @@ def test_every_entry_binds_to_its_class(path):
 
 
 def _binds_alone(where, cls, entry):
-    assert bind(where, cls, entry) == (entry or {})
+    bound = bind(where, cls, entry)
+    assert bound.keys() == (entry or {}).keys()
+    for key, value in bound.items():
+        own = {name: getattr(value, name) for name in entry[key]} if is_dataclass(value) else value
+        assert own == entry[key]
     with pytest.raises(UserError, match="nothing reads this key"):
         bind(where, cls, {**(entry or {}), "no_such_key": 1})
     hints = typing.get_type_hints(cls.__init__)
     assert set(inspect.signature(cls).parameters) <= set(hints), f"{cls.__name__} has an argument without a type"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_sections_are_an_entry_s_own(path):
+    """Of one that several entries share through a merge or an alias, DVC's `-S` would lose the change in silence."""
+    entries = [entry or {} for entry in params.load(path)["systems"].values()]
+    sections = [entry[name] for entry in entries for name in ("training", "trees") if name in entry]
+    assert sections
+    assert len({id(section) for section in sections}) == len(sections)
 
 
 BASELINES = {"mean", "median"}
@@ -199,7 +212,7 @@ def test_the_preset_of_picture_or_words_has_its_numbers():
         "hybrid_cnn": {
             "features": {"image": ["pixels"], "context": ["context"]},
             **{"channels": [32, 64], "hidden": [100, 60], "head": "sum"},
-            **{"learning_rate": 0.001, "epochs": 1000, "batch_size": 32, "patience": None},
+            "training": {"learning_rate": 0.001, "epochs": 1000, "batch_size": 32, "patience": None},
         },
         "inception_svr": {"model": "svr", "features": ["inception", "context"]},
         "bow_svr": {"model": "svr", "features": ["bow", "context"]},
@@ -211,14 +224,15 @@ def test_the_preset_of_picture_or_words_has_its_numbers():
 def test_the_preset_of_the_paper_has_its_numbers():
     systems = params.read(ROOT / "presets/xgb-clip.yaml")["systems"]
     best = {"n_estimators": 2000, "max_depth": 18, "learning_rate": 0.01}
-    assert best.items() <= systems["xgboost"].items()
-    assert systems["xgb_mlp"]["base"] == systems["xgb_conv1d"]["base"] == best
-    assert {**best, "max_depth": 12, "components": 300}.items() <= systems["xgb_clip_pca"].items()
-    mlp = {"hidden": [128, 64], "dropout": 0.5, "learning_rate": 0.0005, "batch_size": 32, "epochs": 30}
-    assert mlp.items() <= systems["xgb_mlp"].items()
-    conv = {"components": 20, "dropout": 0.75, "learning_rate": 0.0001, "batch_size": 32, "epochs": 20}
-    assert conv.items() <= systems["xgb_conv1d"].items()
-    assert systems["xgb_conv1d"]["weight_decay"] > 0
+    assert all(systems[name]["trees"] == best for name in ("xgboost", "xgb_mlp", "xgb_conv1d"))
+    assert systems["xgb_clip_pca"]["trees"] == {**best, "max_depth": 12}
+    assert systems["xgb_clip_pca"]["components"] == 300
+    assert {"hidden": [128, 64], "dropout": 0.5}.items() <= systems["xgb_mlp"].items()
+    assert systems["xgb_mlp"]["training"] == {"learning_rate": 0.0005, "batch_size": 32, "epochs": 30}
+    assert {"components": 20, "dropout": 0.75}.items() <= systems["xgb_conv1d"].items()
+    conv = {"learning_rate": 0.0001, "batch_size": 32, "epochs": 20}
+    assert conv.items() <= systems["xgb_conv1d"]["training"].items()
+    assert systems["xgb_conv1d"]["training"]["weight_decay"] > 0
 
 
 @pytest.mark.parametrize("place", [("features", "pixels"), ("dataset", "targets"), ("systems", "svr", "grid")])
