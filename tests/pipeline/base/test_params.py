@@ -1,12 +1,14 @@
 """params.yaml: what is read, what is refused, and that every file the project ships binds."""
 
 import inspect
+import shutil
 import typing
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from dvc.utils.hydra import apply_overrides
 from dvc_data.hashfile.meta import Meta
 from ruamel.yaml import YAML
 
@@ -169,6 +171,16 @@ def test_sections_are_an_entry_s_own(path):
     sections = [entry[name] for entry in entries for name in ("training", "trees") if name in entry]
     assert sections
     assert len({id(section) for section in sections}) == len(sections)
+
+
+@pytest.mark.parametrize("name", ["dmf", "uhan", "uhan_no_text"])
+def test_a_try_changes_its_entry_alone(name, tmp_path):
+    """What `dvc exp run -S` does to the file, with entries that are merged into others or have others in them."""
+    path, before = shutil.copy(ROOT / "params.yaml", tmp_path), params.load(ROOT / "params.yaml")["systems"]
+    apply_overrides(path, [f"systems.{name}.training.epochs=5"])
+    after = params.load(Path(path))["systems"]
+    assert {entry for entry in before if before[entry] != after[entry]} == {name}
+    assert after[name]["training"] == {**before[name]["training"], "epochs": 5}
 
 
 BASELINES = {"mean", "median"}
