@@ -113,7 +113,7 @@ def _extraction(name: str, arguments: dict, folder: Path, posts: pd.DataFrame, c
     def extract() -> None:
         extractor, r = Extractor.make(Entry(name, name, arguments=arguments), Compute(device="cpu")), next(rounds)
         where = {"images": folder / "packed-0", "cache_root": folder / f"cache-{name}-{r}", "compute": compute}
-        extractor.write(folder / f"{name}-{r}.parquet", posts, **where)
+        extractor.write(folder / f"{name}-{r}.arrow", posts, **where)
 
     return extract
 

@@ -27,11 +27,18 @@ class Measure:
         return f"{self.name:<42} {ratio:6.2f} x {self.limit_name:<44} {numbers}  {self.aim}"
 
 
-def seconds(*calls: Callable[[], object], rounds: int = ROUNDS) -> list[float]:
-    """The best time of each call; they take turns, so that a busy moment of the machine hits all alike."""
+def seconds(
+    *calls: Callable[[], object], rounds: int = ROUNDS, before: Callable[[], object] | None = None
+) -> list[float]:
+    """The best time of each call; they take turns, so that a busy moment of the machine hits all alike.
+
+    `before`, if any, is called before each and not measured.
+    """
     best = [float("inf")] * len(calls)
     for _ in range(rounds):
         for i, call in enumerate(calls):
+            if before is not None:
+                before()
             start = time.perf_counter()
             call()
             best[i] = min(best[i], time.perf_counter() - start)

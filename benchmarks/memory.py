@@ -45,7 +45,7 @@ def _main(folder: Path, n: int) -> None:
     pack(posts, folder / "raw", packed, Packing(max_side=512), here)
     _say_peak()
     extractor = Extractor.make(Entry("image_stats", "image_stats"), here)
-    extractor.write(folder / f"{n}.parquet", posts, images=packed, cache_root=folder / f"cache-{n}", compute=here)
+    extractor.write(folder / f"{n}.arrow", posts, images=packed, cache_root=folder / f"cache-{n}", compute=here)
     _say_peak()
 
 

@@ -1,4 +1,4 @@
-"""Training `uhan` at the paper's sizes, from memory and streamed, against its bare forward and backward pass.
+"""Training `uhan` at the paper's sizes, from memory and from disk, against its bare forward and backward pass.
 
 On the CPU, and on a card where there is one.
 """
@@ -17,7 +17,7 @@ from models.parts.loop import Training
 from models.parts.training import fit_network, squared_error
 from models.uhan import UHANNetwork
 from pipeline.storage import store
-from pipeline.storage.stream import RowGroups, StreamedArray
+from pipeline.storage.examples import FeatureValues
 
 BATCH, REGIONS, NUMBERS, WORDS = 128, 196, 512, 50
 VOCABULARY, USERS = 70_170, 128
@@ -36,11 +36,8 @@ def on(device: str, folder: Path) -> Iterator[Measure]:
     """Posts a second: whole training steps, shuffled, with Adam, against passes over batches that lie ready."""
     rows, epochs = BATCHES[device] * BATCH, EPOCHS[device]
     arrays = draw(rows)
-    groups = RowGroups(write(folder / "regions.parquet", arrays["regions"]))
-    data = {
-        "in memory": Tensors(arrays),
-        "streamed": Tensors({**arrays, "regions": StreamedArray(groups, np.arange(rows))}),
-    }
+    regions = store.read_feature(write(folder / "regions.arrow", arrays["regions"])).values
+    data = {"in memory": Tensors(arrays), "from disk": Tensors({**arrays, "regions": FeatureValues(regions)})}
     network = UHANNetwork(regions=NUMBERS, words=VOCABULARY + 2, users=USERS + 1, **WIDTHS, head=[512])
     ready = [data["in memory"][range(i, i + BATCH)] for i in range(0, min(rows, 8 * BATCH), BATCH)]
     training = Training(batch_size=BATCH, epochs=epochs)

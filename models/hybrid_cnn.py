@@ -18,7 +18,7 @@ from models.parts.loop import Training
 from models.parts.regressor import Regressor
 from pipeline.base.errors import UserError
 from pipeline.base.ranges import Pair
-from pipeline.storage.examples import Examples
+from pipeline.storage.examples import Examples, FeatureValues
 
 
 class HybridNetwork(nn.Module):
@@ -102,10 +102,10 @@ class HybridCNN(Composed):
             label="hybrid_cnn",
         )
 
-    def _arrays(self, posts: Examples) -> dict[str, np.ndarray]:
-        pixels = posts.features[self.features["image"][0]].values  # [n, s, s, 3]
+    def _arrays(self, posts: Examples) -> dict[str, np.ndarray | FeatureValues]:
+        pixels = posts.features[self.features["image"][0]]  # [n, s, s, 3]
         if pixels.dtype.kind == "f":  # bytes have no gaps: a post without a picture is black
-            pixels = np.nan_to_num(pixels)
+            pixels = np.nan_to_num(pixels.values)
         return {"pixels": pixels, "context": np.nan_to_num(posts.matrix(self.features["context"]))}
 
     def fit(self, train: Examples, validation: Examples) -> None:

@@ -1,4 +1,4 @@
-"""One feature -> data/features/<name>.parquet.
+"""One feature -> data/features/<name>.arrow.
 
 `python -m pipeline.features clip_image` extracts the entry `features.clip_image` of params.yaml. What is
 learned is learned from training rows. Images are embedded once each, and only those the cache lacks; values

@@ -23,7 +23,7 @@ from pipeline.base.sections import Entry
 from pipeline.storage import cache, store
 
 GROUP_BYTES = 32 * 2**20
-"""Values a row group of a feature file holds at most; the memory of whoever streams it."""
+"""Values extracted, and written, at a time are at most so many bytes: the memory of extraction."""
 GROUP_ROWS = 32_768
 MAY_DIFFER = frozenset({"device", "precision", "libraries"})
 """Parts of a fingerprint that move values by rounding only: cached apart, but no other feature."""
@@ -95,7 +95,7 @@ class Extractor:
                 writer.append(*chunk)
 
     def extract(self, posts: pd.DataFrame, *, images: Path, cache_root: Path, compute: Compute) -> Iterator[Chunk]:
-        """Yield (post_id [m], values [m, *shape], valid [m]) of consecutive posts, a row group's worth at a time.
+        """Yield (post_id [m], values [m, *shape], valid [m]) of consecutive posts, `GROUP_BYTES` at a time.
 
         `posts` has `post_id` and the columns the feature reads; `images` is the folder of their packed
         images; what is embedded stays in a folder of `cache_root`.

@@ -8,31 +8,24 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-if TYPE_CHECKING:
-    from pipeline.storage.stream import StreamedArray
+from pipeline.storage.examples import FeatureValues
 
 Batch = dict[str, Tensor]
 
-MIXED_GROUPS = 8
-"""Row groups of a streamed array whose rows an epoch mixes at any moment; far fewer than stay in memory."""
 READERS = 4
-"""Threads that read streamed batches, each the next one; so many are in memory beside the one being used."""
+"""Threads that read batches from disk, each the next one; so many are in memory beside the one being used."""
 
 
 @runtime_checkable
 class Data(Protocol):
-    """A dataset networks learn from.
-
-    One that streams from disk has `groups` as well: for each row [n] the part of the file it lies in. Rows
-    are then drawn from few of them at a time, and read ahead by threads.
-    """
+    """A dataset networks learn from; one with `on_disk`, which is true, is read ahead by threads."""
 
     def __len__(self) -> int:
         """Rows."""
@@ -45,50 +38,36 @@ class Data(Protocol):
 
 
 class Tensors:
-    """Arrays [n, ...] by name, in memory or streamed; floats become float32."""
+    """Arrays [n, ...] by name, or values of features, which may lie on disk; floats become float32."""
 
-    def __init__(self, arrays: "Mapping[str, np.ndarray | StreamedArray]"):
-        streamed = {name: array for name, array in arrays.items() if not isinstance(array, np.ndarray)}
-        self._tensors = {n: array if n in streamed else _tensor(array) for n, array in arrays.items()}
-        lengths = {name: len(tensor) for name, tensor in self._tensors.items()}
+    def __init__(self, arrays: Mapping[str, np.ndarray | FeatureValues]):
+        self._arrays = dict(arrays)
+        lengths = {name: len(array) for name, array in arrays.items()}
         if len(set(lengths.values())) != 1:
             raise ValueError(f"arrays of different lengths: {lengths}")
-        # Of several, the one with the fewest rows in a group: it costs most to read.
-        self.groups = max((array.groups for array in streamed.values()), key=_distinct, default=None)
+        self.on_disk = any(isinstance(array, FeatureValues) for array in arrays.values())
 
     def __len__(self) -> int:
-        return len(next(iter(self._tensors.values())))
+        return len(next(iter(self._arrays.values())))
 
     def __getitem__(self, rows: Sequence[int]) -> Batch:
         return {name: _floats(tensor) for name, tensor in self.stored(rows).items()}
 
     def stored(self, rows: Sequence[int]) -> Batch:
-        """The batch of these rows with streamed floats as they are on disk, half the bytes to hand to a card."""
-        index = torch.as_tensor(rows)
-        return {name: _take(array, index) for name, array in self._tensors.items()}
+        """The batch of these rows with floats as they are stored: of halves, half the bytes to hand to a card."""
+        index = np.asarray(rows, dtype=np.int64)
+        return {name: torch.from_numpy(array[index]) for name, array in self._arrays.items()}
 
     def digest(self) -> str:
         digest = hashlib.sha256()
-        for name, tensor in self._tensors.items():
-            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-            digest.update(tensor.numpy().tobytes() if isinstance(tensor, Tensor) else tensor.digest().encode())
+        for name, array in self._arrays.items():
+            digest.update(f"{name} {array.dtype} {array.shape}".encode())
+            digest.update(array.digest().encode() if isinstance(array, FeatureValues) else np.ascontiguousarray(array))
         return digest.hexdigest()
-
-
-def _tensor(array: np.ndarray) -> Tensor:
-    return _floats(torch.tensor(array))
 
 
 def _floats(tensor: Tensor) -> Tensor:
     return tensor.float() if tensor.is_floating_point() else tensor
-
-
-def _take(array: "Tensor | StreamedArray", rows: Tensor) -> Tensor:
-    return array[rows] if isinstance(array, Tensor) else torch.from_numpy(array[rows.numpy()])
-
-
-def _distinct(groups: np.ndarray) -> int:
-    return len(np.unique(groups))
 
 
 def inputs(batch: Batch) -> Batch:
@@ -101,37 +80,23 @@ def cut(order: np.ndarray, batch_size: int) -> list[list[int]]:
     return [order[i : i + batch_size].tolist() for i in range(0, len(order), batch_size)]
 
 
-def shuffled(
-    n: int, batch_size: int, seed: Sequence[int], groups: np.ndarray | None = None, mixed: int = MIXED_GROUPS
-) -> list[list[int]]:
+def shuffled(n: int, batch_size: int, seed: Sequence[int]) -> list[list[int]]:
     """Batches of n rows in random order, none of one row (batch norm cannot train on that).
 
-    A last batch of one row joins the one before; an only row stands twice. `groups` [n] of rows, if any, are
-    passed in random order with the rows of `mixed` consecutive ones mixed at any moment.
+    A last batch of one row joins the one before; an only row stands twice.
     """
-    rng = np.random.default_rng(seed)
-    batches = cut(rng.permutation(n) if groups is None else _in_groups(groups, mixed, rng), batch_size)
+    batches = cut(np.random.default_rng(seed).permutation(n), batch_size)
     if len(batches) > 1 and len(batches[-1]) == 1:
         last = batches.pop()
         batches[-1] += last
     return [batch * 2 if len(batch) == 1 else batch for batch in batches]
 
 
-def _in_groups(groups: np.ndarray, mixed: int, rng: np.random.Generator) -> np.ndarray:
-    """Rows [n] ordered by the place of their group, in random order, plus a random part of `mixed` places.
-
-    So groups come and go one at a time. The places are a circle: the first batches are mixed like all others.
-    """
-    names, group = np.unique(groups, return_inverse=True)
-    place = rng.permutation(len(names))[group] + rng.uniform(0, min(mixed, max(1, len(names))), len(group))
-    return np.argsort(place % max(1, len(names)), kind="stable")
-
-
 def load(data: Data, batches: list[list[int]], device: torch.device | str, workers: int = 0) -> Iterator[Batch]:
-    """The batches on `device`, in order; `workers` processes read ahead, or threads where the data is streamed."""
+    """The batches on `device`, in order; `workers` processes read ahead, or threads where the data is on disk."""
     pin = torch.device(device).type == "cuda"
-    streamed = getattr(data, "groups", None) is not None
-    for batch in _read_ahead(data, batches, pin) if streamed else _loader(data, batches, workers, pin):
+    on_disk = getattr(data, "on_disk", False)
+    for batch in _read_ahead(data, batches, pin) if on_disk else _loader(data, batches, workers, pin):
         yield {name: _floats(tensor.to(device, non_blocking=pin)) for name, tensor in batch.items()}
 
 
@@ -147,7 +112,7 @@ def _loader(data: Data, batches: list[list[int]], workers: int, pin: bool) -> Da
 
 
 def _read_ahead(data: Data, batches: list[list[int]], pin: bool) -> Iterator[Batch]:
-    """The batches in order, as they are stored, read by threads, which share what they read from disk."""
+    """The batches in order, as they are stored, read by threads."""
     take = getattr(data, "stored", data.__getitem__)
 
     def read(rows: list[int]) -> Batch:

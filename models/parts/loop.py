@@ -103,8 +103,7 @@ class Run:
 
     def epoch(self) -> Iterator[None]:
         """Train from where the epoch stands to its end or until stopping; yields after each validation."""
-        groups = getattr(self._train, "groups", None)
-        batches = shuffled(len(self._train), self._training.batch_size, [self._settings.seed, self.at.epoch], groups)
+        batches = shuffled(len(self._train), self._training.batch_size, [self._settings.seed, self.at.epoch])
         for batch in self._load(self._train, batches[self.at.batch :]):
             self._step(batch)
             self.at.batch += 1

@@ -19,9 +19,9 @@ from models.parts.batches import Tensors
 from models.parts.loop import Curve, Training
 from models.parts.training import check_stopping, fit_network, predict_network, seeded
 from pipeline.storage import store
-from pipeline.storage.stream import StreamedArray
+from pipeline.storage.examples import FeatureValues
 
-Arrays = Mapping[str, np.ndarray | StreamedArray]
+Arrays = Mapping[str, np.ndarray | FeatureValues]
 
 
 class Regressor:

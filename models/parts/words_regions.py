@@ -21,8 +21,7 @@ from models.parts.regressor import Regressor
 from models.parts.training import squared_error
 from pipeline.base.errors import UserError
 from pipeline.storage import store
-from pipeline.storage.examples import PADDING, UNKNOWN_WORD, Examples
-from pipeline.storage.stream import StreamedArray
+from pipeline.storage.examples import PADDING, UNKNOWN_WORD, Examples, FeatureValues
 
 Sizes = dict[str, int | None]
 TRAINING = Training(epochs=100, batch_size=128, validate_every=64, patience=20)
@@ -78,17 +77,17 @@ class WordsRegions(Composed):
         if role not in self.features:
             return None
         (name,) = self.features[role]
-        values = train.features[name].values
+        values = train.features[name]
         if role == "regions" and len(values.shape) != 3:
             raise UserError(f"features.regions: {name} has no regions; use vgg_regions")
         if role == "words" and (len(values.shape) != 2 or values.dtype.kind not in "iu"):
             raise UserError(f"features.words: {name} has no numbers of words; use words")
-        return values.shape[2] if role == "regions" else max(UNKNOWN_WORD, int(values[:].max(initial=0))) + 1
+        return values.shape[2] if role == "regions" else max(UNKNOWN_WORD, int(values.values.max(initial=0))) + 1
 
-    def _arrays(self, posts: Examples) -> dict[str, np.ndarray | StreamedArray]:
-        arrays = {role: posts.features[name].values for role, (name,) in self.features.items()}
+    def _arrays(self, posts: Examples) -> dict[str, np.ndarray | FeatureValues]:
+        arrays = {role: posts.features[name] for role, (name,) in self.features.items()}
         if "words" in arrays:
-            words = np.maximum(arrays["words"][:], PADDING)  # [n, w]
+            words = np.maximum(arrays["words"].values, PADDING)  # [n, w]
             arrays["words"] = np.where(words < self._learned["words"], words, UNKNOWN_WORD)  # [n, w]
         if self.columns:
             position = self._users.get_indexer(pd.Index(posts.posts["user_id"], dtype="object"))  # [n], -1: unseen

@@ -65,7 +65,7 @@ class Paths:
 
     def feature(self, name: str) -> Path:
         """Values of one feature, a row a post in the order of posts.parquet."""
-        return self.root / "data/features" / f"{name}.parquet"
+        return self.root / "data/features" / f"{name}.arrow"
 
     def plan(self, kind: str, name: str) -> Path:
         """What can run on this dataset; `kind` is `features` or `systems`."""

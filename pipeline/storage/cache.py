@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.storage import store
+from pipeline.storage import store, vectors
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,6 @@ class ValueCache:
     def __init__(self, folder: Path, *, shape: Sequence[int], dtype: str):
         self.folder = folder
         self._shape, self._dtype = tuple(shape), np.dtype(dtype)
-        self._width = int(np.prod(self._shape, dtype=np.int64))
         self._open = lru_cache(maxsize=OPEN_FILES)(self._map)
         for stray in folder.glob(".*.tmp"):
             if time.time() - stray.stat().st_mtime > STRAY:  # younger ones may be another process at work
@@ -68,24 +67,18 @@ class ValueCache:
         files = np.where(places >= 0, self._file[places] if len(self._file) else -1, -1)
         for file in np.unique(files[files >= 0]):
             rows = np.flatnonzero(files == file)
-            values[rows] = self._open(int(file))[self._row[places[rows]]]
+            values[rows] = vectors.take(self._open(int(file)), self._row[places[rows]])
         return values
 
     def _map(self, file: int) -> np.ndarray:
-        column = _table(self._files[file]).column("value").combine_chunks()
-        flat = np.frombuffer(column.buffers()[1], self._dtype, count=len(column) * self._width)
-        return flat.reshape(-1, *self._shape)
-
-
-def _table(path: Path) -> pa.Table:
-    return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+        return vectors.of_table(*vectors.read(self._files[file]), self._shape, self._dtype)
 
 
 def _ids(path: Path) -> np.ndarray | None:
     """The image_ids [n] of a file; None, and the file is gone, where it is damaged."""
     try:
-        return _table(path).column("image_id").to_numpy(zero_copy_only=False)
-    except (pa.ArrowInvalid, OSError):
+        return vectors.read(path)[0].column("image_id").to_numpy(zero_copy_only=False)
+    except (pa.ArrowInvalid, OSError, ValueError):  # mmap's of an empty file
         log.warning("%s is damaged; its values are extracted again", path)
         path.unlink(missing_ok=True)
         return None
@@ -93,9 +86,7 @@ def _ids(path: Path) -> np.ndarray | None:
 
 def write(folder: Path, image_ids: Sequence[str], values: np.ndarray) -> None:
     """Add values [n, *shape] of images [n] as one file, which appears complete or not at all; any process may."""
-    width = int(np.prod(values.shape[1:], dtype=np.int64)) * values.itemsize
-    value = pa.Array.from_buffers(pa.binary(width), len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
-    table = pa.table({"image_id": pa.array(image_ids, pa.string()), "value": value})
+    table = pa.table({"image_id": pa.array(image_ids, pa.string()), "value": vectors.to_binary(values)})
     name = hashlib.sha256("".join(image_ids).encode()).hexdigest()[:32]
     with store.atomic(folder / f"{name}.arrow") as temporary, pa.ipc.new_file(str(temporary), table.schema) as writer:
         writer.write_table(table)

@@ -3,8 +3,10 @@
 Shapes: n posts, d numbers a post.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,35 +15,74 @@ from pipeline.base import targets
 from pipeline.base.errors import UserError
 from pipeline.base.paths import Paths
 from pipeline.base.targets import Transform
-from pipeline.storage import store
-from pipeline.storage.stream import RowGroups, StreamedArray, open_feature
+from pipeline.storage import store, vectors
 
 PARTS = ("train", "validation", "test")
 PADDING, UNKNOWN_WORD = 0, 1
 """Numbers of words that are none of the vocabulary; its first has the next one."""
 BLOCK = 4096
-"""Rows read at a time where a table is made of a streamed feature."""
+"""Rows read at a time where a table is made of features."""
+TABLE_BYTES = 512 * 2**20
+"""Regions, pixels and the like that are more than this are no columns of a table."""
 
 
 @dataclass(frozen=True)
 class FeatureValues:
-    """One feature of n posts: `values` [n, *shape], NaN where a post has none; `names` of tabular columns.
+    """One feature of n posts: `rows` [n] of `stored` [m, *shape], all of them if None; NaN where a post has none.
 
-    Values too large for memory are a `pipeline.storage.stream.StreamedArray`, which reads from disk the rows that are
-    asked for; networks take either.
+    `stored` may be a file mapped to memory, larger than memory: only what is indexed is read, and copied. `names`
+    are those of tabular columns; `sha256`, if known, is a hash of `stored`.
     """
 
-    values: np.ndarray | StreamedArray
+    stored: np.ndarray
     names: list[str] | None = None
+    rows: np.ndarray | None = None
+    sha256: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.stored if self.rows is None else self.rows)
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        """A copy of the values of posts, by a slice, a mask or positions, in their order."""
+        return vectors.take(self.stored, self._places(rows))
+
+    def _places(self, rows: Any) -> np.ndarray:
+        return np.arange(len(self))[rows] if self.rows is None else self.rows[rows]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of `values`."""
+        return (len(self), *self.stored.shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of `values`."""
+        return self.stored.dtype
 
     @property
     def width(self) -> int:
         """Numbers a post has, whatever their shape."""
-        return int(np.prod(self.values.shape[1:], dtype=np.int64))
+        return int(np.prod(self.shape[1:], dtype=np.int64))
+
+    @property
+    def nbytes(self) -> int:
+        """Of `values`."""
+        return len(self) * self.width * self.dtype.itemsize
+
+    @property
+    def values(self) -> np.ndarray:
+        """All values [n, *shape], of `rows` a copy."""
+        return self.stored if self.rows is None else self[:]
 
     def take(self, rows: np.ndarray) -> "FeatureValues":
-        """The same of the posts at positions `rows`; of a streamed feature nothing is read yet."""
-        return FeatureValues(self.values.take(np.arange(len(self.values))[rows], axis=0), self.names)
+        """The same of the posts at positions `rows`; nothing is read yet."""
+        return replace(self, rows=self._places(rows))
+
+    def digest(self) -> str:
+        """Hash of the values."""
+        stored = self.sha256 or hashlib.sha256(np.ascontiguousarray(self.stored)).hexdigest()
+        rows = b"" if self.rows is None else self.rows.tobytes()
+        return hashlib.sha256(f"{stored} {self.dtype} {self.shape}".encode() + rows).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -78,8 +119,8 @@ class Examples:
         ends = np.cumsum([self.features[name].width for name in features], dtype=np.int64)
         table = np.empty((len(self), ends[-1] if len(ends) else 0), dtype=np.float32)
         for name, end in zip(features, ends, strict=True):
-            values, width = self.features[name].values, self.features[name].width
-            if values.ndim > 2 and not isinstance(values, np.ndarray):
+            values, width = self.features[name], self.features[name].width
+            if len(values.shape) > 2 and values.nbytes > TABLE_BYTES:
                 shape = "x".join(map(str, values.shape[1:]))
                 raise UserError(f"features.{name}: {shape} numbers a post are too many for a system of tables")
             for start in range(0, len(self), BLOCK):
@@ -108,10 +149,10 @@ class Dataset:
         self._features = {name: self._read(paths, name) for name in features}
 
     def _read(self, paths: Paths, name: str) -> FeatureValues:
-        table = open_feature(paths.feature(name))
+        table = store.read_feature(paths.feature(name))
         ids = self._posts["post_id"].to_numpy()
         rows = store.join_positions(table.post_id, ids, str(paths.feature(name)))
-        values = FeatureValues(table.values, table.names)
+        values = FeatureValues(table.values, table.names, sha256=table.sha256)
         return values if np.array_equal(rows, np.arange(len(table.post_id))) else values.take(rows)
 
     def parts(self, target: str, transform: str, columns: Sequence[str]) -> tuple[dict[str, Examples], Transform]:
@@ -148,8 +189,8 @@ def unpublished(posts: pd.DataFrame, features: dict[str, FeatureValues], target:
 def feature_rows(paths: Paths, feature: str, post_ids: Sequence[str]) -> np.ndarray:
     """Values [n, *shape] of a feature for posts of the dataset [n], reading no others."""
     path = paths.feature(feature)
-    ids = store.read_frame(path, ["post_id"])["post_id"].to_numpy()
-    return StreamedArray(RowGroups(path))[store.join_positions(ids, np.asarray(post_ids), str(path))]
+    table = store.read_feature(path)
+    return vectors.take(table.values, store.join_positions(table.post_id, np.asarray(post_ids), str(path)))
 
 
 def post_rows(paths: Paths, post_ids: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:

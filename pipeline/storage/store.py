@@ -1,17 +1,17 @@
-"""Files on disk: atomic writes, and features as Parquet that reads back as arrays.
+"""Files on disk: atomic writes, and features as Arrow files that are mapped to memory as arrays.
 
 A feature file has one row a post in the order of posts.parquet: `post_id`, `valid`, and either `value`
-(fixed-size binary, the raw bytes of the array) or one named float32 column a dimension. Rows that are
-not valid hold NaN. The schema metadata carries shape, dtype, names and whatever the extractor tells, the
-footer a hash of ids and values.
+(fixed-size binary, the raw bytes of the array, all in one record batch) or one named float32 column a
+dimension. Rows that are not valid hold NaN. The schema metadata carries shape, dtype, names and whatever
+the extractor tells, and a hash of that, of ids and of values.
 """
 
 import hashlib
 import json
 import os
+import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +23,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.base.errors import UserError
+from pipeline.storage import vectors
 
-_KEY = b"likecast"
-READERS = 4
-"""Row groups of a vector feature read at a time."""
-SHA256 = b"likecast.sha256"
-"""Key in a feature file's footer: hash of its ids and values."""
+_KEY, _SHA256 = b"likecast", b"likecast.sha256"
+_KEYS = (pa.field("post_id", pa.string()), pa.field("valid", pa.bool_()))
+BLOCK = 32_768
+"""Rows of a tabular feature compressed together."""
 
 
 @contextmanager
@@ -86,13 +86,14 @@ def columns_of(path: Path) -> list[str]:
 class FeatureTable:
     """One feature of many posts: `values` is [n, *shape], rows with `valid` False hold NaN.
 
-    `values` is an array of NumPy, or one indexed like it (`pipeline.storage.stream.StreamedArray`).
+    `sha256` is the hash of arguments, ids and values. Vectors are the file itself, memory-mapped and read-only.
     """
 
     post_id: np.ndarray
-    values: Any
+    values: np.ndarray
     valid: np.ndarray
     metadata: dict[str, Any]
+    sha256: str
 
     @property
     def names(self) -> list[str] | None:
@@ -101,115 +102,88 @@ class FeatureTable:
 
 
 class FeatureWriter:
-    """Appends rows of one feature to `path`; nothing appears there until `close` without an error."""
+    """Appends rows of one feature to `path`; nothing appears there until the block ends without an error.
+
+    Rows wait in an unnamed file beside it: Arrow wants the values of one record batch, which alone can be mapped
+    as one array, all at once.
+    """
 
     def __init__(self, path: Path, *, shape: Sequence[int], dtype: str, names: Sequence[str] | None, metadata: dict):
-        self._shape = tuple(shape)
-        self._dtype = np.dtype(dtype)
+        self._path, self._dtype = path, np.dtype(dtype)
+        self._width = int(np.prod(shape, dtype=np.int64))
         self._names = list(names) if names is not None else None
         header = {**metadata, "shape": list(shape), "dtype": self._dtype.name, "names": self._names}
-        fields = [pa.field("post_id", pa.string()), pa.field("valid", pa.bool_())]
-        if self._names is not None:
-            fields += [pa.field(name, pa.from_numpy_dtype(self._dtype)) for name in self._names]
-        else:
-            fields.append(pa.field("value", pa.binary(self._width())))
-        text = json.dumps(header, sort_keys=True, ensure_ascii=False).encode()
-        self._schema = pa.schema(fields, metadata={_KEY: text})
-        self._hash = hashlib.sha256(text)
-        self._atomic = atomic(path)
-        # Embeddings do not compress; tabular columns do.
-        codec = "zstd" if self._names is not None else "none"
-        pages = {"use_dictionary": False, "data_page_size": 2**26}
-        self._file = pq.ParquetWriter(self._atomic.__enter__(), self._schema, compression=codec, **pages)
+        self._header = json.dumps(header, sort_keys=True, ensure_ascii=False).encode()
+        self._hash = hashlib.sha256(self._header)
+        self._ids: list[pa.Array] = []
+        self._valid: list[pa.Array] = []
 
     def append(self, post_id: Sequence[str], values: np.ndarray, valid: np.ndarray) -> None:
-        """Write one row group: `values` is [n, *shape]."""
-        width = int(np.prod(self._shape, dtype=np.int64))
-        values = np.ascontiguousarray(values, dtype=self._dtype).reshape(len(post_id), width)
+        """Write some rows: `values` is [n, *shape]."""
+        values = np.ascontiguousarray(values, dtype=self._dtype).reshape(len(post_id), self._width)
         self._hash.update(json.dumps(list(post_id)).encode())
-        self._hash.update(values.data)
-        columns = [pa.array(post_id, pa.string()), pa.array(np.asarray(valid, dtype=bool))]
-        if self._names is not None:
-            columns += [pa.array(values[:, i]) for i in range(len(self._names))]
-        else:
-            kind = pa.binary(self._width())
-            columns.append(pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)]))
-        self._file.write_table(pa.Table.from_arrays(columns, schema=self._schema))
-
-    def _width(self) -> int:
-        return int(np.prod(self._shape, dtype=np.int64)) * self._dtype.itemsize
+        self._hash.update(values)
+        self._ids.append(pa.array(post_id, pa.string()))
+        self._valid.append(pa.array(np.asarray(valid, dtype=bool)))
+        self._rows.write(values)
 
     def __enter__(self) -> "FeatureWriter":
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._rows = tempfile.TemporaryFile(dir=self._path.parent)
         return self
 
-    def __exit__(self, *error: Any) -> None:
-        self._file.add_key_value_metadata({SHA256: self._hash.hexdigest()})
-        self._file.close()
-        self._atomic.__exit__(*error)
+    def __exit__(self, kind: type[BaseException] | None, *error: Any) -> None:
+        with self._rows:
+            if kind is None:
+                self._rows.flush()
+                self._publish()
+
+    def _publish(self) -> None:
+        ids = pa.concat_arrays([pa.array([], pa.string()), *self._ids])
+        valid = pa.concat_arrays([pa.array([], pa.bool_()), *self._valid])
+        shape = (len(ids), self._width)
+        values = np.memmap(self._rows, self._dtype, mode="r", shape=shape) if all(shape) else np.empty(shape)
+        told = {_KEY: self._header, _SHA256: self._hash.hexdigest()}
+        schema = pa.schema([*_KEYS, *self._fields()], metadata=told)
+        # Vectors do not compress, and compressed they could not be mapped; tabular columns do.
+        options = pa.ipc.IpcWriteOptions(compression="zstd" if self._names is not None else None)
+        size = BLOCK if self._names is not None else max(1, len(ids))
+        with atomic(self._path) as temporary, pa.ipc.new_file(str(temporary), schema, options=options) as writer:
+            for start in range(0, len(ids), size):
+                block = slice(start, start + size)
+                columns = [ids[block], valid[block], *self._columns(values[block])]
+                writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
+
+    def _fields(self) -> list[pa.Field]:
+        if self._names is None:
+            return [pa.field("value", pa.binary(self._width * self._dtype.itemsize))]
+        return [pa.field(name, pa.from_numpy_dtype(self._dtype)) for name in self._names]
+
+    def _columns(self, values: np.ndarray) -> list[pa.Array]:
+        if self._names is None:
+            return [vectors.to_binary(values)]
+        return [pa.array(np.ascontiguousarray(column)) for column in values.T]
 
 
 def feature_metadata(path: Path) -> dict[str, Any]:
     """What the extractor wrote about a feature: shape, dtype, names, arguments, weights, state."""
-    return json.loads(pq.read_schema(existing(path)).metadata[_KEY])
-
-
-def iter_feature(path: Path) -> Iterator[FeatureTable]:
-    """A feature, one row group at a time, in order; memory is one row group's."""
-    metadata = feature_metadata(path)
-    with pq.ParquetFile(path) as file:
-        for group in range(file.num_row_groups):
-            yield _to_arrays(file.read_row_group(group), metadata)
+    with pa.memory_map(str(existing(path))) as source:
+        return json.loads(pa.ipc.open_file(source).schema.metadata[_KEY])
 
 
 def read_feature(path: Path) -> FeatureTable:
-    """A whole feature as arrays."""
-    metadata = feature_metadata(path)
-    with pq.ParquetFile(path, memory_map=True) as file:
-        if metadata["names"] is not None:
-            return _to_arrays(file.read(), metadata)
-        others = file.read(columns=["post_id", "valid"])
-        sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
-    values = np.empty((len(others), *metadata["shape"]), dtype=metadata["dtype"])
-    # Row groups one by one and side by side: twice as fast as Arrow's read of them all and a copy.
-    with ThreadPoolExecutor(READERS) as pool:
-        starts = np.cumsum([0, *sizes[:-1]])
-        list(pool.map(lambda group: _fill(values[starts[group] :], _read_vectors(path, group)), range(len(sizes))))
-    return FeatureTable(others["post_id"].to_numpy(), values, others["valid"].to_numpy(), metadata)
-
-
-def _read_vectors(path: Path, group: int) -> pa.Table:
-    with pq.ParquetFile(path, memory_map=True) as file:
-        return file.read_row_group(group, columns=["value"], use_threads=False)
-
-
-def _fill(values: np.ndarray, table: pa.Table) -> None:
-    """Copy the vectors of a table to the first rows of `values`."""
-    row = 0
-    for chunk in vectors(table, values.shape[1:], values.dtype):
-        values[row : row + len(chunk)] = chunk
-        row += len(chunk)
-
-
-def _to_arrays(table: pa.Table, metadata: dict[str, Any]) -> FeatureTable:
+    """A whole feature as arrays; of vectors nothing is read before it is asked for."""
+    table, memory = vectors.read(existing(path))
+    metadata = json.loads(table.schema.metadata[_KEY])
     shape, dtype = tuple(metadata["shape"]), np.dtype(metadata["dtype"])
-    if metadata["names"] is not None:
+    if metadata["names"] is None:
+        values = vectors.of_table(table, memory, shape, dtype)
+    else:
         values = np.empty((len(table), len(metadata["names"])), dtype=dtype)
         for i, name in enumerate(metadata["names"]):
             values[:, i] = table.column(name).to_numpy()
-    else:
-        values = np.empty((len(table), *shape), dtype=dtype)
-        _fill(values, table)
-    post_id = table.column("post_id").to_numpy()
-    return FeatureTable(post_id, values, table.column("valid").to_numpy(), metadata)
-
-
-def vectors(table: pa.Table, shape: Sequence[int], dtype: np.dtype) -> Iterator[np.ndarray]:
-    """The values [m, *shape] in each chunk of the column `value`, read-only and without a copy."""
-    width = int(np.prod(shape, dtype=np.int64))
-    for chunk in table.column("value").chunks:
-        offset = chunk.offset * width * dtype.itemsize
-        flat = np.frombuffer(chunk.buffers()[1], dtype=dtype, count=len(chunk) * width, offset=offset)
-        yield flat.reshape(len(chunk), *shape)
+    ids, valid = (table.column(key.name).to_numpy() for key in _KEYS)
+    return FeatureTable(ids, values, valid, metadata, table.schema.metadata[_SHA256].decode())
 
 
 def join_positions(keys: np.ndarray, wanted: np.ndarray, what: str) -> np.ndarray:

@@ -90,8 +90,8 @@ def candidates(paths: Paths, viewer: Viewer) -> pd.DataFrame:
     Columns `post_id`, `image_id`, `y`, `prediction`, and `user_id` where there are users.
     """
     index = store.read_frame(paths.images / "index.parquet", ["post_id", "image_id"]).dropna(subset="image_id")
-    regions = store.read_frame(paths.feature(viewer.roles["regions"]), ["post_id", "valid"])
-    posts = index[index["post_id"].isin(regions.loc[regions["valid"], "post_id"])]
+    regions = store.read_feature(paths.feature(viewer.roles["regions"]))
+    posts = index[index["post_id"].isin(regions.post_id[regions.valid])]
     posts = posts.merge(viewer.predictions(), on="post_id", validate="one_to_one").drop_duplicates("image_id")
     if not len(posts):
         return posts
