@@ -37,7 +37,7 @@ def of_table(table: pa.Table, memory: mmap.mmap, shape: Sequence[int], dtype: np
 
 
 def take(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """A copy [m, *shape] of rows [m] of `values` [n, *shape]; positions count from 0.
+    """A copy [m, *shape] of rows [m] of `values` [n, *shape].
 
     Large rows of a mapped file are asked of the disk by name and all at once. Left to itself the system waits for
     one after the other and reads, around each, as much again or megabytes more.
@@ -45,7 +45,7 @@ def take(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
     memory, size = values.base, values.nbytes // max(1, len(values))
     if size >= ASKED and isinstance(memory, mmap.mmap) and hasattr(memory, "madvise"):  # not on Windows
         first = values.ctypes.data - pa.py_buffer(memory).address
-        for row in np.unique(rows).tolist():
+        for row in np.unique(np.arange(len(values))[rows]).tolist():
             start = first + row * size
             page = start // mmap.PAGESIZE * mmap.PAGESIZE
             memory.madvise(mmap.MADV_WILLNEED, page, start + size - page)

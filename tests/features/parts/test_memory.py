@@ -31,8 +31,8 @@ posts = pd.DataFrame({"post_id": [str(i) for i in range(n)], "image": [f"{i}.jpg
 images.pack(posts, root / "raw", folder, Packing(max_side=64, shard_images=32), here)
 say_peak()
 extractor = Extractor.make(Entry("image_stats", "image_stats"), here)
-extractor.write(root / f"{n}.parquet", posts, images=folder, cache_root=root / f"cache-{n}", compute=here)
-assert store.read_feature(root / f"{n}.parquet").valid.all()
+extractor.write(root / f"{n}.arrow", posts, images=folder, cache_root=root / f"cache-{n}", compute=here)
+assert store.read_feature(root / f"{n}.arrow").valid.all()
 say_peak()
 """
 

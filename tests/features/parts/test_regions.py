@@ -1,15 +1,16 @@
-"""Regions of pictures from the pack to the file that training streams, through a kill in the middle."""
+"""Regions of pictures from the pack to the file that training reads, through a kill in the middle."""
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from features.parts import extraction
 from features.parts.extraction import Extractor
 from features.vgg_regions import VggRegions
 from models.parts.batches import Tensors, load, shuffled
 from pipeline.base.compute import Compute
 from pipeline.base.sections import Entry
-from pipeline.storage import store, stream
+from pipeline.storage import store
 from pipeline.storage.examples import FeatureValues
 from pipeline.storage.packs import read_images
 
@@ -30,7 +31,7 @@ VggRegions.embed = lambda self, prepared: (time.sleep(0.1), embed(self, prepared
 root = Path({root!r})
 compute = Compute(workers=1, device="cpu")
 Extractor.make(Entry("vgg_regions", "vgg_regions", arguments={arguments!r}), compute).write(
-    root / "regions.parquet", pd.read_parquet(root / "posts.parquet"), images=root / "images",
+    root / "regions.arrow", pd.read_parquet(root / "posts.parquet"), images=root / "images",
     cache_root=root / "cache", compute=compute,
 )
 """
@@ -57,7 +58,7 @@ def seen(monkeypatch):
 
 
 def extract(root, posts, cache="cache"):
-    path = root / "regions.parquet"
+    path = root / "regions.arrow"
     options = {"images": root / "images", "cache_root": root / cache, "compute": COMPUTE}
     Extractor.make(Entry("vgg_regions", "vgg_regions", arguments=ARGUMENTS), COMPUTE).write(
         path, posts[["post_id"]], **options
@@ -71,7 +72,7 @@ def test_a_kill_costs_the_shard_in_hand(posts, seen, draw, tmp_path):
     draw["kill_when"](script, lambda: len(list(written("vgg_regions/*/*.arrow"))) >= 2, tmp_path)
     done = sum(len(pa.ipc.open_file(str(file)).read_all()) for file in written("vgg_regions/*/*.arrow"))
     assert 0 < done < POSTS - 1
-    assert not (tmp_path / "regions.parquet").exists()
+    assert not (tmp_path / "regions.arrow").exists()
     table = store.read_feature(extract(tmp_path, posts))
     assert sum(seen) == POSTS - 1 - done
     whole = store.read_feature(extract(tmp_path, posts, cache="another"))
@@ -79,16 +80,13 @@ def test_a_kill_costs_the_shard_in_hand(posts, seen, draw, tmp_path):
     assert table.valid.tolist() == [i != 3 for i in range(POSTS)]
 
 
-def test_regions_stream_into_batches(posts, tmp_path, monkeypatch):
-    monkeypatch.setattr("features.parts.extraction.GROUP_BYTES", 5 * 512 * 2)
-    monkeypatch.setattr(stream, "STREAM_BYTES", 0)
-    path = extract(tmp_path, posts)
-    regions = FeatureValues(stream.open_feature(path).values)
-    assert len(np.unique(regions.values.groups)) == 5
-    assert regions.values.dtype == np.float16
-    data = Tensors({"regions": regions.values, "row": np.arange(POSTS)})
+def test_regions_go_from_the_file_into_batches(posts, tmp_path, monkeypatch):
+    monkeypatch.setattr(extraction, "GROUP_BYTES", 5 * 512 * 2)
+    regions = FeatureValues(store.read_feature(extract(tmp_path, posts)).values)
+    assert regions.dtype == np.float16
+    data = Tensors({"regions": regions, "row": np.arange(POSTS)})
     found = {}
-    for batch in load(data, shuffled(POSTS, 7, [0], data.groups), "cpu"):
+    for batch in load(data, shuffled(POSTS, 7, [0]), "cpu"):
         found.update(zip(batch["row"].tolist(), batch["regions"].numpy(), strict=True))
     index = store.read_frame(tmp_path / "images/index.parquet")
     rows = {image_id: row for row, image_id in enumerate(index["image_id"])}
