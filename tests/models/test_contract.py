@@ -1,7 +1,9 @@
 """What every system must do, over all that are found in models/: a new one is tested the moment it exists."""
 
+import ast
 import copy
 import inspect
+import itertools
 import sys
 from dataclasses import replace
 
@@ -11,6 +13,8 @@ import pytest
 import torch
 
 from models.base import discover, system_class
+from models.parts.boosting import Trees
+from models.parts.loop import Training
 from tests.models.small import SMALL, make, make_examples, rmse, with_features, with_posts, with_y
 
 SYSTEMS = discover()
@@ -48,6 +52,14 @@ def test_says_what_it_is(name):
     assert all(p.kind is p.KEYWORD_ONLY and p.annotation is not p.empty for p in parameters)
     documented = cls.__init__.__doc__ or ""
     assert all(p.name in documented or p.name in cls.__doc__ for p in parameters), "an argument has no line"
+
+
+@pytest.mark.parametrize("section", [Training, Trees])
+def test_each_key_of_a_section_is_explained(section):
+    (cls,) = ast.parse(inspect.getsource(section)).body
+    for field, line in itertools.pairwise(cls.body):
+        if isinstance(field, ast.AnnAssign):
+            assert isinstance(line, ast.Expr) and isinstance(line.value.value, str), field.target.id  # noqa: PT018
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
