@@ -36,7 +36,7 @@ Count = Annotated[int, "1 or more", at_least(1), f"{LARGEST} or less", at_most(L
 Whole = Annotated[int, "0 or more", at_least(0), f"{LARGEST} or less", at_most(LARGEST)]
 """How many there are of something that there may be none of."""
 Seed = Whole
-"""Start of random numbers; XGBoost, PyTorch and NumPy take others apart."""
+"""Start of random numbers; XGBoost, PyTorch or NumPy crash on others."""
 Resamples = Annotated[int, "0 or more", at_least(0), "1000000 or less", at_most(10**6)]
 """How often something is drawn again."""
 Several = Annotated[int, "2 or more", at_least(2), "1000 or less", at_most(1000)]
