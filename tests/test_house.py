@@ -100,7 +100,6 @@ def test_every_dependency_has_its_reason_and_its_pin(name):
 
 TOOLS = {
     "basedpyright": ("Makefile", "\tbasedpyright"),
-    "dvc": ("Makefile", "\tdvc repro"),
     "ipykernel": ("tests/notebooks/test_notebooks.py", '"ipykernel_launcher"'),
     "pre-commit": (".pre-commit-config.yaml", "repos:"),
     "pytest-xdist": ("Makefile", "pytest -n logical"),

@@ -9,6 +9,7 @@ import pandas as pd
 
 from models import base as models
 from models.base import System, system_class
+from pipeline.base.sections import Entry
 from pipeline.storage.examples import Examples, FeatureValues
 
 TREES = {"n_estimators": 40, "max_depth": 2, "learning_rate": 0.15, "threads": 1}
@@ -54,7 +55,7 @@ def nest(name: str, flat: dict[str, Any]) -> dict[str, Any]:
 def build(name: str, **arguments) -> System:
     """An untrained system, as its entry and what the pipeline gives make it."""
     given = {key: arguments.pop(key) for key in GIVEN if key in arguments}
-    return models.make(name, nest(name, arguments), **given)
+    return models.make(Entry(name, name, arguments=nest(name, arguments)), **given)
 
 
 def make(name: str, **changes) -> System:

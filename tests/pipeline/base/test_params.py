@@ -167,7 +167,7 @@ def _binds_alone(where, cls, entry):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_sections_are_an_entry_s_own(path):
     """Of one that several entries share through a merge or an alias, DVC's `-S` would lose the change in silence."""
-    entries = [entry or {} for entry in params.load(path)["systems"].values()]
+    entries = [entry or {} for entry in params.read(path)["systems"].values()]
     sections = [entry[name] for entry in entries for name in ("training", "trees") if name in entry]
     assert sections
     assert len({id(section) for section in sections}) == len(sections)
@@ -176,9 +176,9 @@ def test_sections_are_an_entry_s_own(path):
 @pytest.mark.parametrize("name", ["dmf", "uhan", "uhan_no_text"])
 def test_a_try_changes_its_entry_alone(name, tmp_path):
     """What `dvc exp run -S` does to the file, with entries that are merged into others or have others in them."""
-    path, before = shutil.copy(ROOT / "params.yaml", tmp_path), params.load(ROOT / "params.yaml")["systems"]
+    path, before = shutil.copy(ROOT / "params.yaml", tmp_path), params.read(ROOT / "params.yaml")["systems"]
     apply_overrides(path, [f"systems.{name}.training.epochs=5"])
-    after = params.load(Path(path))["systems"]
+    after = params.read(Path(path))["systems"]
     assert {entry for entry in before if before[entry] != after[entry]} == {name}
     assert after[name]["training"] == {**before[name]["training"], "epochs": 5}
 
