@@ -65,7 +65,7 @@ def _bind(
 
 
 def _bind_section(place: str, section: Any, default: Any, entry: Mapping[str, Any] | None) -> Any:
-    if not dataclasses.is_dataclass(section):
+    if not isinstance(section, type) or not dataclasses.is_dataclass(section):
         return _bind(place, section, dict.fromkeys(_keys(section)), entry)
     bound = bind(place, section, entry)
     return dataclasses.replace(default, **bound) if isinstance(default, section) else section(**bound)

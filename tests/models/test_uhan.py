@@ -163,6 +163,7 @@ def test_finds_the_region_of_the_user_and_beats_what_cannot(world, found):
         assert rmse(found, test) < 0.2 * rmse(rival, test)
 
 
+@pytest.mark.slow
 def test_another_user_looks_elsewhere(world, found):
     test = world[2]
     one, other = (found.attention(of_user(test, user))["visual"].argmax(axis=1) for user in ("u0", "u1"))

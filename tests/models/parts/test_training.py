@@ -70,6 +70,7 @@ def test_global_randomness_is_neither_used_nor_moved():
     assert torch.equal(weights(first), weights(fit()[0]))
 
 
+@pytest.mark.slow
 def test_worker_processes_change_nothing():
     assert torch.equal(weights(fit(epochs=2)[0]), weights(fit(epochs=2, workers=1)[0]))
 

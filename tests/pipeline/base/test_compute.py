@@ -121,6 +121,7 @@ def test_one_shard_or_one_worker_needs_no_cluster(tasks, monkeypatch):
     assert results(Compute(scheduler="127.0.0.1:1"), tasks.double, []) == []
 
 
+@pytest.mark.slow
 def test_running_scheduler(tasks, scheduler, folder):
     compute = Compute(scheduler=scheduler)
     doubled = results(compute, tasks.double, list(range(20)))
@@ -132,6 +133,7 @@ def test_running_scheduler(tasks, scheduler, folder):
     assert results(compute, tasks.threads, [1, 2]) == [(1, 1)] * 2
 
 
+@pytest.mark.slow
 def test_models_are_made_once_a_worker(tasks, scheduler):
     made = results(Compute(scheduler=scheduler), tasks.made, list(range(12)), OnceAWorker(tasks.Model()))
     assert {count for _, count in made} == {1}

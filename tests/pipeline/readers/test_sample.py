@@ -24,6 +24,7 @@ def contents(folder):
     return {str(f.relative_to(folder)): f.read_bytes() for f in sorted(folder.rglob("*")) if f.is_file()}
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(
         sys, "argv", ["sample", str(tmp_path / "again"), "--posts", "120", "--users", "12", "--seed", "0"]
@@ -52,6 +53,7 @@ def test_every_post_has_its_picture(folder):
             assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (160, 120))
 
 
+@pytest.mark.slow
 def test_pictures_tell_more_than_users_categories_and_hours(tmp_path):
     sample.write(tmp_path / "sample", posts=300, users=10, seed=0)
     raw = Sample(path=str(tmp_path / "sample")).read(list(TARGETS))
