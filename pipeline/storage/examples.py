@@ -80,7 +80,7 @@ class FeatureValues:
 
     def digest(self) -> str:
         """Hash of the values."""
-        stored = self.sha256 or hashlib.sha256(np.ascontiguousarray(self.stored)).hexdigest()
+        stored = self.sha256 or hashlib.sha256(np.ascontiguousarray(self.stored).data).hexdigest()
         rows = b"" if self.rows is None else self.rows.tobytes()
         return hashlib.sha256(f"{stored} {self.dtype} {self.shape}".encode() + rows).hexdigest()
 

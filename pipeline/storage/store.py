@@ -122,10 +122,10 @@ class FeatureWriter:
         """Write some rows: `values` is [n, *shape]."""
         values = np.ascontiguousarray(values, dtype=self._dtype).reshape(len(post_id), self._width)
         self._hash.update(json.dumps(list(post_id)).encode())
-        self._hash.update(values)
+        self._hash.update(values.data)
         self._ids.append(pa.array(post_id, pa.string()))
         self._valid.append(pa.array(np.asarray(valid, dtype=bool)))
-        self._rows.write(values)
+        self._rows.write(values.data)
 
     def __enter__(self) -> "FeatureWriter":
         self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -3,13 +3,15 @@
 import gzip
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from pipeline import posts
 from pipeline.base.errors import UserError
-from pipeline.readers.dataset import bind_dataset
+from pipeline.base.sections import Dataset
+from pipeline.readers import dataset
 from pipeline.readers.twitter import Twitter
 from pipeline.storage import store
 
@@ -362,9 +364,9 @@ def test_posts_not_published_yet_need_no_counts_and_pass_no_filter(tmp_path):
 @pytest.mark.parametrize("key", PAPER)
 @pytest.mark.parametrize("limit", [-1, float("nan"), float("inf")])
 def test_a_limit_is_a_number_of_zero_or_more(key, limit):
-    section = {"reader": "twitter", "name": "x", "path": "raw", "targets": {"likes": "max"}}
+    section = Dataset(reader="twitter", name="x", path="raw", targets={"likes": "max"}, keys={key: limit})
     with pytest.raises(UserError, match=rf"^dataset\.{key}: {limit} (is not int|cannot be; give)"):
-        bind_dataset({**section, key: limit})
+        dataset.make(section, Path())
 
 
 @pytest.mark.parametrize("most", [99, 100])
