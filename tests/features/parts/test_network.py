@@ -2,9 +2,10 @@
 
 import pytest
 
-from features.base import discover, feature_class, make
+from features.base import discover, feature_class
 from features.parts.network import NetworkFeature
 from pipeline.base.errors import UserError
+from tests.features.entries import make
 
 NETWORKS = [name for name in discover() if issubclass(feature_class(name), NetworkFeature)]
 
