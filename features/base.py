@@ -42,6 +42,12 @@ class Feature(ABC):
         """Columns it is to be given; `available` maps those the data has, all known in time, to Arrow's types."""
         return [column for column in self.columns if column in available]
 
+    def check(self) -> None:  # noqa: B027 - most have nothing to check
+        """Look for what is read beside posts and pictures, such as weights, before anything expensive is done.
+
+        Raises `UserError` where it is not there or does not fit.
+        """
+
     @property
     @abstractmethod
     def shape(self) -> tuple[int, ...]:

@@ -60,6 +60,10 @@ class Glove(TextFeature):
     def untrained(self) -> bool:
         return self._path is None
 
+    def check(self) -> None:
+        if self._path is not None:
+            word_vectors.check(self._path, self._dimensions)
+
     def fingerprint(self) -> dict[str, Any]:
         return {**super().fingerprint(), "pretrained": self._pretrained}
 

@@ -41,6 +41,8 @@ def main(paths: Paths = Paths()) -> None:
     if p.dataset.missing == "fail":
         _check_nothing_is_left_out(systems, plans, reasons)
     for name, reason in reasons.items():
+        if reason is None:
+            features.make(p.features[name]).check()
         code = hashes(f"features/{p.features[name].module}.py", ["features"])
         content = {"run": reason is None, "why": reason, "columns": columns[name], "code": code}
         store.write_json(paths.plan("features", name), content)

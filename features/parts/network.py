@@ -35,6 +35,15 @@ class NetworkFeature(ImageFeature):
     def _kind(self) -> str:
         return self.device.partition(":")[0]
 
+    @property
+    @abstractmethod
+    def source(self) -> Any:
+        """Where the weights come from, fetched if they are not there; `UserError` where there are none."""
+
+    def check(self) -> None:
+        if self.source and not self.untrained:
+            self.build()  # weights may lie there and be of another network
+
     @abstractmethod
     def build(self) -> Any:
         """The network, float32 on the CPU, in evaluation mode."""

@@ -15,8 +15,9 @@ import traceback
 import warnings
 import zipfile
 import zlib
+from io import BufferedIOBase, BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm import tqdm
@@ -37,6 +38,15 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def check(path: Path, dimensions: int) -> None:
+    """Raise the `UserError` that `load` would, as far as the first line of a file tells."""
+    try:
+        with _open(path) as file, _plain(path, file, dimensions) as plain:
+            _header(plain.readline(LONGEST_LINE), dimensions)
+    except _BAD as error:
+        raise _unreadable(path, dimensions, error) from None
+
+
 def load(path: Path, dimensions: int) -> "KeyedVectors":
     """All vectors of a file, float32 [words, dimensions]; of a repeated word, the first.
 
@@ -55,11 +65,15 @@ def load(path: Path, dimensions: int) -> "KeyedVectors":
                 return strict.load_word2vec_format(str(plain), unicode_errors="backslashreplace", **options)
         except _BAD as error:
             traceback.clear_frames(error.__traceback__)  # they hold that file
-            expected = f"expected a word without spaces and {dimensions} numbers a line, as the key dimensions says"
-            raise UserError(f"{path}: {' '.join(str(error).split())[:200]}; {expected}") from None
+            raise _unreadable(path, dimensions, error) from None
 
 
-def _open(path: Path) -> BinaryIO:
+def _unreadable(path: Path, dimensions: int, error: Exception) -> UserError:
+    expected = f"expected a word without spaces and {dimensions} numbers a line, as the key dimensions says"
+    return UserError(f"{path}: {' '.join(str(error).split())[:200]}; {expected}")
+
+
+def _open(path: Path) -> BufferedReader:
     try:
         return path.open("rb")
     except OSError as error:
@@ -68,37 +82,47 @@ def _open(path: Path) -> BinaryIO:
 
 def _unpack(path: Path, plain: Path, dimensions: int) -> None:
     """Make `plain` what is packed in a file, of several what has the dimensions in its name, or a link to the file."""
-    with _open(path) as file:
-        start = file.read(4)
-        file.seek(0)
-        if start[:2] == b"\x1f\x8b":
-            packed = gzip.GzipFile(fileobj=file)
-        elif start == b"PK\x03\x04":
-            archive = zipfile.ZipFile(file)
-            names = [name for name in archive.namelist() if not name.endswith("/")]
-            chosen = names if len(names) == 1 else [name for name in names if f".{dimensions}d." in name]
-            if len(chosen) != 1:
-                raise UserError(f"{path}: which of {', '.join(names)}? not one of them has {dimensions}d in its name")
-            packed = archive.open(chosen[0])
-        else:
+    with _open(path) as file, _plain(path, file, dimensions) as packed:
+        if packed is file:
             return plain.symlink_to(path.absolute())
-        with packed, plain.open("wb") as unpacked:
+        with plain.open("wb") as unpacked:
             return shutil.copyfileobj(packed, unpacked, LONGEST_LINE)
+
+
+def _plain(path: Path, file: BufferedReader, dimensions: int) -> BufferedIOBase:
+    """What is packed in `file`, as a stream; the file itself where nothing is packed in it."""
+    start = file.read(4)
+    file.seek(0)
+    if start[:2] == b"\x1f\x8b":
+        return gzip.GzipFile(fileobj=file)
+    if start != b"PK\x03\x04":
+        return file
+    archive = zipfile.ZipFile(file)
+    names = [name for name in archive.namelist() if not name.endswith("/")]
+    chosen = names if len(names) == 1 else [name for name in names if f".{dimensions}d." in name]
+    if len(chosen) != 1:
+        raise UserError(f"{path}: which of {', '.join(names)}? not one of them has {dimensions}d in its name")
+    return archive.open(chosen[0])
 
 
 def _format(path: Path, dimensions: int) -> dict[str, bool]:
     """What gensim is to be told of a file. Raises `ValueError` where its first line shows that it is none."""
     with path.open("rb") as file:
-        first, second = file.readline(LONGEST_LINE), file.read(SAMPLE)
-    header = re.fullmatch(rb"(\d+)\s+(\d+)\s*", first)
-    width = int(header[2]) if header else first.rstrip().count(b" ")
-    if width != dimensions:
-        raise ValueError(f"line 1: {width} dimensions")
+        header, second = _header(file.readline(LONGEST_LINE), dimensions), file.read(SAMPLE)
     control = re.findall(rb"[\0-\x08\x0e-\x1f\x7f]", second)  # a tenth of the bytes of numbers, none of text
     binary = header is not None and len(control) > len(second) / 50
     if header:
         _check_count(path, int(header[1]), dimensions, binary)
     return {"no_header": not header, "binary": binary}
+
+
+def _header(first: bytes, dimensions: int) -> re.Match[bytes] | None:
+    """Words and dimensions in the first line of word2vec's formats. Raises `ValueError` for other dimensions."""
+    header = re.fullmatch(rb"(\d+)\s+(\d+)\s*", first)
+    width = int(header[2]) if header else first.rstrip().count(b" ")
+    if width != dimensions:
+        raise ValueError(f"line 1: {width} dimensions")
+    return header
 
 
 def _check_count(path: Path, words: int, dimensions: int, binary: bool) -> None:

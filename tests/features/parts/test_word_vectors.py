@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from gensim.models import KeyedVectors
 
+from features.parts import word_vectors
 from features.parts.word_vectors import load, sha256
 from pipeline.base.errors import UserError
 
@@ -190,7 +191,22 @@ def test_pictures_and_empty_files_are_none(tmp_path, picture):
         load(tmp_path / "empty", 3)
 
 
-@pytest.mark.parametrize("read", [sha256, lambda path: load(path, 3)])
+@pytest.mark.parametrize("packing", [bytes, gzip.compress, zipped])
+def test_other_dimensions_are_seen_before_anything_is_unpacked(write, packing):
+    path = write(*lines())
+    path.write_bytes(packing(path.read_bytes()))
+    word_vectors.check(path, 3)
+    with pytest.raises(UserError, match=r"vectors\.txt: line 1: 3 dimensions; expected a word .* and 4 numbers a line"):
+        word_vectors.check(path, 4)
+
+
+def test_an_archive_that_is_none_is_seen_before_anything_is_unpacked(tmp_path):
+    (tmp_path / "vectors.zip").write_bytes(b"PK\x03\x04 and no more")
+    with pytest.raises(UserError, match=r"vectors\.zip: File is not a zip file; expected"):
+        word_vectors.check(tmp_path / "vectors.zip", 3)
+
+
+@pytest.mark.parametrize("read", [sha256, lambda path: load(path, 3), lambda path: word_vectors.check(path, 3)])
 def test_a_missing_file_is_named(tmp_path, read):
     with pytest.raises(UserError, match=r"nowhere\.txt: No such file or directory; .*null"):
         read(tmp_path / "nowhere.txt")

@@ -1,0 +1,130 @@
+"""Every preset on posts with every canonical column: bound, its weights looked up and fitted, everything planned.
+
+Only what would go over the network is replaced: the downloads of open_clip and of torchvision. They give files of
+zeros in the layout of the real ones.
+"""
+
+import shutil
+import zipfile
+from pathlib import Path
+
+import open_clip
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import save_file
+from torchvision.models import get_model
+
+from pipeline import plan
+from pipeline.base import params
+from pipeline.base.errors import UserError
+from pipeline.base.paths import Paths
+from pipeline.readers.base import CANONICAL
+from pipeline.storage import store
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[1]
+PRESETS = sorted(path.stem for path in (ROOT / "presets").glob("*.yaml"))
+TIMES = pd.to_datetime(["2024-05-01T18:30:00Z", "2024-05-02T18:30:00Z"])
+VALUES = {
+    "string": ["a", "b"],
+    "tags": ["a b", "c"],
+    "comments": [["a"], []],
+    "time": TIMES,
+    "bool": [1.0, 0.0],
+    "number": [1.5, 2.5],
+    "count": [1.0, 2.0],
+}
+"""Two values of each kind of column."""
+RN101 = "timm/resnet101_clip.openai"
+INCEPTION = "https://download.pytorch.org/models/inception_v3_google-0cc3c7bd.pth"
+VGG = "https://download.pytorch.org/models/vgg16-397923af.pth"
+NETWORKS = {RN101: "RN101-quickgelu", INCEPTION: "inception_v3", VGG: "vgg16"}
+"""What can be fetched: a repository of the hub or an address, and the network whose weights it gives."""
+FETCHES = {"xgb-clip": {RN101}, "picture-or-words": {INCEPTION}, "uhan": {VGG}, "uhan-released": {VGG}}
+VECTORS = {
+    "picture-or-words": ("glove.twitter.27B.zip", "glove.twitter.27B.{}d.txt", (25, 50, 100, 200)),
+    "uhan": ("glove.6B.zip", "glove.6B.{}d.txt", (50, 100, 200, 300)),
+    "uhan-released": ("glove.6B.zip", "glove.6B.{}d.txt", (50, 100, 200, 300)),
+}
+"""GloVe's archives, as Stanford offers them: name, names within, dimensions."""
+
+
+def zeros(network):
+    """The weights of a network that lies on the device `meta`: zeros, in its own layout."""
+    return {name: torch.zeros(value.shape, dtype=value.dtype) for name, value in network.state_dict().items()}
+
+
+@pytest.fixture
+def downloads(monkeypatch, tmp_path):
+    """What was fetched over the network; anything but `NETWORKS` ends the test."""
+    asked: list[str] = []
+
+    def from_hub(repo_id, filename, **_):
+        asked.append(repo_id)
+        file = tmp_path / "hub" / filename
+        file.parent.mkdir()
+        with torch.device("meta"):
+            network = open_clip.CLIP(**open_clip.get_model_config(NETWORKS[repo_id]))
+        save_file({f"visual.{name}": value for name, value in zeros(network.visual).items()}, file)
+        return str(file)
+
+    def from_url(url, dst, *_, **__):
+        asked.append(url)
+        with torch.device("meta"):
+            network = get_model(NETWORKS[url], init_weights=False)
+        torch.save(zeros(network), dst)
+
+    monkeypatch.setattr(open_clip.pretrained, "hf_hub_download", from_hub)
+    monkeypatch.setattr(torch.hub, "download_url_to_file", from_url)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    return asked
+
+
+@pytest.fixture
+def planned(tmp_path, monkeypatch, downloads):
+    """`planned(preset)`: plan it, unchanged, in a project with posts and vectors; its params and plans."""
+
+    def run(preset):
+        monkeypatch.chdir(tmp_path)
+        paths = Paths(tmp_path)
+        shutil.copy(ROOT / f"presets/{preset}.yaml", paths.params)
+        p = params.load(paths.params)
+        columns = {name: VALUES[kind] for name, kind in CANONICAL.items()}
+        store.write_frame(paths.posts, pd.DataFrame({**columns, **{key: [1.0, 2.0] for key in p.dataset.targets}}))
+        if preset in VECTORS:
+            write_vectors(tmp_path / "data/weights", *VECTORS[preset])
+        plan.main(paths)
+        names = [("features", name) for name in p.features] + [("systems", name) for name in p.systems]
+        return p, {name: store.read_json(paths.plan(*name)) for name in names}
+
+    return run
+
+
+def write_vectors(folder, archive, name, dimensions):
+    folder.mkdir(parents=True)
+    with zipfile.ZipFile(folder / archive, "w") as file:
+        for d in dimensions:
+            file.writestr(name.format(d), "word" + " 0.5" * d + "\n")
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_everything_of_a_preset_can_run(planned, downloads, preset):
+    p, plans = planned(preset)
+    assert plans
+    assert {name: plan["why"] for name, plan in plans.items() if not plan["run"] or plan["why"]} == {}
+    assert set(downloads) == FETCHES.get(preset, set())
+    assert any(entry.arguments.get("pretrained") for entry in p.features.values()) == (preset in FETCHES)
+
+
+def test_weights_that_do_not_fit_end_the_plan(planned, monkeypatch):
+    monkeypatch.setitem(NETWORKS, VGG, "vgg11")
+    with pytest.raises(UserError, match=r"features\.vgg_regions\.pretrained: .* does not hold weights of vgg16"):
+        planned("uhan")
+
+
+def test_vectors_that_are_not_there_end_the_plan(planned, monkeypatch):
+    monkeypatch.delitem(VECTORS, "uhan")
+    with pytest.raises(UserError, match=r"data/weights/glove\.6B\.zip: No such file or directory"):
+        planned("uhan")
