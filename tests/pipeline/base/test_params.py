@@ -21,6 +21,7 @@ from pipeline.base.binding import bind
 from pipeline.base.errors import UserError
 
 ROOT = Path(__file__).parents[3]
+ALL = ROOT / "presets/sample-all.yaml"
 FILES = [ROOT / "params.yaml", *sorted((ROOT / "presets").glob("*.yaml"))]
 
 
@@ -176,7 +177,7 @@ def test_sections_are_an_entry_s_own(path):
 @pytest.mark.parametrize("name", ["dmf", "uhan", "uhan_no_text"])
 def test_a_try_changes_its_entry_alone(name, tmp_path):
     """What `dvc exp run -S` does to the file, with entries that are merged into others or have others in them."""
-    path, before = shutil.copy(ROOT / "params.yaml", tmp_path), params.read(ROOT / "params.yaml")["systems"]
+    path, before = shutil.copy(ALL, tmp_path), params.read(ALL)["systems"]
     apply_overrides(path, [f"systems.{name}.training.epochs=5"])
     after = params.read(Path(path))["systems"]
     assert {entry for entry in before if before[entry] != after[entry]} == {name}
@@ -189,12 +190,14 @@ PICTURE_OR_WORDS = {"hybrid_cnn", "inception_svr", "bow_svr", "glove_svr", "cont
 ATTENTION = {"his_ave", "uhan_svr", "dmf", "dual_att", "uhan"}
 ATTENTION |= {f"uhan_no_{part}" for part in ("user", "shortcut", "intra", "inter", "intra_inter", "image", "text")}
 ATTENTION |= {"uhan_svr_no_image", "uhan_svr_no_text"}
+TOUR = {"ceiling", "mean", "median", "user_mean", "xgboost", "xgb_mlp", "hybrid_cnn", "dual_att", "uhan"}
 
 
 @pytest.mark.parametrize(
     ("file", "wanted"),
     [
-        ("params.yaml", BASELINES | TABULAR | PICTURE_OR_WORDS | ATTENTION),
+        ("params.yaml", TOUR),
+        ("presets/sample-all.yaml", TOUR | BASELINES | TABULAR | PICTURE_OR_WORDS | ATTENTION),
         ("presets/own-posts.yaml", BASELINES | TABULAR),
         ("presets/xgb-clip.yaml", BASELINES | TABULAR),
         ("presets/picture-or-words.yaml", BASELINES | PICTURE_OR_WORDS),
