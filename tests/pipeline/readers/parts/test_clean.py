@@ -97,3 +97,61 @@ def test_tags_come_from_strings_and_lists():
 def test_comments_come_from_lists_json_and_lines():
     values = [["a", "b", None, ""], '["c", "d"]', "e\nf", None, "[no json"]
     assert clean.comments(values)[0].tolist() == [["a", "b"], ["c", "d"], ["e", "f"], None, ["[no json"]]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("['lake', 'dawn']", "lake dawn"),
+        ('["lake", "dawn"]', "lake dawn"),
+        ("('lake', 'dawn')", "lake dawn"),
+        ("['lake' 'dawn']", "lake dawn"),
+        ("{lake,dawn}", "lake dawn"),
+        ("['it\\'s', \"new york\"]", "it's new_york"),
+        ("[]", None),
+        ("[None]", None),
+        ('[{"start": 0, "end": 5, "tag": "lake"}]', "lake"),
+        ([{"start": 0, "end": 5, "tag": "lake"}], "lake"),
+        ({"tag": [{"_content": "lake", "raw": "Lake"}]}, "Lake"),
+        ("lake|dawn", "lake dawn"),
+        ("[lake", "[lake"),
+        ("[" * 5000 + "]", "[" * 5000 + "]"),
+    ],
+)
+def test_lists_that_a_tool_wrote_as_text_are_lists(value, expected):
+    result = clean.tags([value])
+    assert result[0].tolist() == [expected]
+    assert problems_at(result) == {}
+
+
+def test_comments_and_pictures_written_as_lists_are_read():
+    assert clean.comments(["['a, b', 'c']", '[{"text": "d"}]'])[0].tolist() == [["a, b", "c"], ["d"]]
+    result = clean.paths(["['a.jpg', 'b.jpg']", ["c.jpg"], [], "[1].jpg"])
+    assert result[0].tolist() == ["a.jpg", "c.jpg", None, "[1].jpg"]
+    assert problems_at(result) == {"several pictures, the first is taken": [0]}
+
+
+def test_an_id_is_one_however_a_tool_spells_its_number():
+    assert set(clean.ids(["103", "103.0", "103.", 103, 103.0, "1.03E2", "1.03e+02", " 103 "])[0]) == {"103"}
+    kept = ["0103", "12345678901234567890", "1.5", "abc", "1.2.3", "v1.0", "1e5x"]
+    assert clean.ids(kept)[0].tolist() == kept
+
+
+def test_an_id_that_lost_its_digits_is_named():
+    result = clean.ids(["1.05E+17", 1.05e18, "1.2345E4"])
+    assert result[0].tolist() == [None, "1050000000000000000", "12345"]
+    assert list(problems_at(result).values()) == [[0, 1]]
+
+
+@pytest.mark.parametrize("text", ["Café", "Привет мир", "日本語", "😍 ok", "“Lake” – 5 €", "مرحبا"])
+def test_mojibake_is_undone_and_named(text):
+    for encoding in ("latin-1", "cp1252"):
+        broken = text.encode().decode(encoding, "replace")
+        if "\ufffd" not in broken:
+            assert clean.strings([broken])[0].tolist() == [text]
+            assert list(problems_at(clean.strings([broken])).values()) == [[0]]
+    assert problems_at(clean.strings([text, "CAFÉ®", "São"])) == {}
+
+
+def test_the_texts_of_flickr_lie_in_an_object():
+    assert clean.strings([{"_content": "Lake"}, {"_content": ""}])[0].tolist() == ["Lake", None]
