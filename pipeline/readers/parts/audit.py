@@ -43,6 +43,12 @@ class Audit:
         """Count `rows` as kept in spite of `reason`."""
         self._note(self.tagged, reason, file, rows, column)
 
+    def take(self, other: "Audit") -> None:
+        """Take over, as tags, what happened to rows of a file beside the posts' own."""
+        for reason, n in (other.dropped + other.filtered + other.tagged).items():
+            self.tagged[reason] += n
+            self.examples[reason] = (self.examples.get(reason, []) + other.examples[reason])[:EXAMPLES]
+
     def _note(self, counter: Counter[str], reason: str, file: Source, rows: Iterable[int], column: str | None) -> None:
         rows = [int(row) for row in rows]
         if rows:

@@ -1,16 +1,11 @@
-"""Tables on disk as columns of raw values, with the row number of each; torn rows are dropped and counted.
+"""Tables on disk as columns of raw values, with the row number of each; torn rows are dropped and counted."""
 
-Text is UTF-8, with or without a byte-order mark, or UTF-16 with one. Bytes that are no UTF-8 are read as
-Latin-1, each by itself, and the file is tagged.
-"""
-
-import codecs
-import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from itertools import chain
+from collections import Counter
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,163 +14,115 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.base.errors import UserError
+from pipeline.readers.parts import delimited, documents
 from pipeline.readers.parts.audit import Audit
+from pipeline.readers.parts.texts import PACKED, read_bytes, read_text
 
-ENDINGS = ("csv", "tsv", "jsonl", "parquet")
-_DELIMITERS = ",;\t"
-_END = "\x1eend of file\x1e"
-_BYTES_PER_CELL = 1 << 30
+ENDINGS = ("csv", "tsv", "jsonl", "json", "js", "parquet")
+TORN = "torn row"
 
 
 @dataclass(frozen=True)
 class Records:
-    """`columns` of n raw values each; `rows` [n] are line numbers, of Parquet record numbers, from 1."""
+    """`columns` of n raw values each; `rows` [n] are line numbers, of documents record numbers, from 1.
+
+    `torn` are the numbers of the rows that were dropped.
+    """
 
     columns: dict[str, list[Any]]
     rows: np.ndarray
+    torn: list[int] = field(default_factory=list)
 
 
-def read_records(path: Path, audit: Audit) -> Records:
-    """A csv, tsv, jsonl or parquet file. Raises `UserError` where it is none of them or cannot be read."""
-    ending = path.suffix.lower().lstrip(".")
-    if ending not in ENDINGS:
+def read_records(path: Path, audit: Audit, names: Collection[str] = ()) -> Records:
+    """A csv, tsv, jsonl, json, js or parquet file. Raises `UserError` where it is none of them or cannot be read.
+
+    `names` are fields to expect, which tell rows from columns in some JSON documents.
+    """
+    ending = ending_of(path)
+    if ending is None:
         raise UserError(f"{path}: unknown ending; a table is one of {', '.join('.' + e for e in ENDINGS)}")
     if ending == "parquet":
         return _read_parquet(path)
     text = read_text(path, audit)
-    return _read_jsonl(path, text, audit) if ending == "jsonl" else _read_csv(path, text, audit)
+    if ending in ("csv", "tsv"):
+        return _read_delimited(path, text, ending, audit)
+    return _read_lines(path, text, names, audit) if ending == "jsonl" else _read_document(path, text, names, audit)
 
 
-def read_text(path: Path, audit: Audit) -> str:
-    """The text of a file. Raises `UserError` where it is missing, a folder, or may not be read."""
-    data = _read_bytes(path)
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return data.decode("utf-16", "replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        audit.tag("bytes that are no UTF-8, read as Latin-1", path.name, [line])
-    return data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "likecast-latin-1")
+def ending_of(path: Path) -> str | None:
+    """The ending that says what a table is, with the one of its packing taken off; None where it is none."""
+    suffixes = [suffix.lower().lstrip(".") for suffix in path.suffixes]
+    if suffixes and suffixes[-1] in PACKED:
+        suffixes.pop()
+    return suffixes[-1] if suffixes and suffixes[-1] in ENDINGS else None
 
 
-def _read_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise UserError(f"{path}: is a folder, expected a file") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
-
-
-def _as_latin_1(error: UnicodeDecodeError) -> tuple[str, int]:
-    return error.object[error.start : error.end].decode("latin-1"), error.end
-
-
-codecs.register_error("likecast-latin-1", _as_latin_1)
-
-
-def _read_csv(path: Path, text: str, audit: Audit) -> Records:
-    lines = list(io.StringIO(text, newline=""))
-    header = lines[0] if lines else ""
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else max(_DELIMITERS, key=header.count)
-    previous = csv.field_size_limit(_BYTES_PER_CELL)
-    try:
-        rows = list(_split(lines, delimiter))
-    finally:
-        csv.field_size_limit(previous)
+def _read_delimited(path: Path, text: str, ending: str, audit: Audit) -> Records:
+    tabs = ending == "tsv" and "\t" in text[: text.find("\n")]
+    rows = delimited.rows(text, "\t" if tabs else None)
     if not rows:
         raise UserError(f"{path}: no rows; the first line names the columns")
     names = [name.strip() for name in rows[0][1]]
     torn = [line for line, fields in rows[1:] if len(fields) != len(names)]
-    audit.drop("torn row", path.name, torn)
+    audit.drop(TORN, path.name, torn)
     good = [(line, fields) for line, fields in rows[1:] if len(fields) == len(names)]
     columns = list(zip(*(fields for _, fields in good), strict=True)) or [()] * len(names)
-    _check_header(path, names)
-    return Records(
-        dict(zip(names, map(list, columns), strict=True)), np.array([line for line, _ in good], dtype=np.int64)
-    )
-
-
-def _check_header(path: Path, names: list[str]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, n in Counter(names).items() if n > 1)
     if twice:
-        raise UserError(f"{path}, row 1: column '{twice[0]}' stands there twice; rename one of them")
+        raise UserError(f"{path}, row {rows[0][0]}: column '{twice[0]}' stands there twice; rename one of them")
+    lines = np.array([line for line, _ in good], dtype=np.int64)
+    return Records(dict(zip(names, map(list, columns), strict=True)), lines, torn)
 
 
-def _split(lines: list[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """`(line number, fields)` of each row, blank lines left out; a torn one has no fields.
-
-    A quote that never closes, or closes where another should open, may have swallowed whole rows: only its
-    first line counts as torn, and reading goes on with the next.
-    """
-    start, width = 0, None
-    while start is not None:
-        start, again = None, start
-        for first, last, fields in _rows_from(lines, again, delimiter):
-            width = width or len(fields)
-            several = last - first > 1
-            if several and not (len(fields) == width and _quoted_well(lines[first:last], delimiter)):
-                yield first + 1, []
-                start = first + 1
-                break
-            yield first + 1, fields if not fields[-1].endswith(_END) else []
-
-
-def _rows_from(lines: list[str], start: int, delimiter: str) -> Iterator[tuple[int, int, list[str]]]:
-    """Each row as `(its first line, the line after it, fields)`; an open quote at the end takes in `_END`."""
-    rest = chain((lines[i] for i in range(start, len(lines))), [_END])  # no copy: a file may have many torn rows
-    reader = csv.reader(rest, delimiter=delimiter)
-    first = start
-    for fields in reader:
-        last = min(start + reader.line_num, len(lines))
-        if fields and fields != [_END]:
-            yield first, last, fields
-        first = last
-
-
-def _quoted_well(lines: list[str], delimiter: str) -> bool:
-    """Whether these lines are whole rows by the letter: quotes close, and a delimiter follows."""
-    try:
-        return bool(list(csv.reader(lines, delimiter=delimiter, strict=True)))
-    except csv.Error:
-        return False
-
-
-def _read_jsonl(path: Path, text: str, audit: Audit) -> Records:
+def _read_lines(path: Path, text: str, names: Collection[str], audit: Audit) -> Records:
     found = [(i, _parse(line)) for i, line in enumerate(io.StringIO(text, newline=None), 1) if line.strip()]
-    audit.drop("torn row", path.name, [i for i, record in found if record is None])
-    good = [(i, record) for i, record in found if record is not None]
-    names = dict.fromkeys(name for _, record in good for name in record)
-    columns = {name: [record.get(name) for _, record in good] for name in names}
-    return Records(columns, np.array([i for i, _ in good], dtype=np.int64))
+    good = [(i, record) for i, record in found if isinstance(record, dict)]
+    if not good or (len(found) == 1 and not documents.is_record(good[0][1], names)):
+        with suppress(UserError):
+            return _read_document(path, text, names, audit)
+    torn = [i for i, record in found if not isinstance(record, dict)]
+    audit.drop(TORN, path.name, torn)
+    return _in_columns([record for _, record in good], [i for i, _ in good], torn)
 
 
-def _parse(line: str) -> dict[str, Any] | None:
+def _parse(line: str) -> Any:
     try:
-        record = json.loads(line)
+        return documents.loads(line)
     except (ValueError, RecursionError):
         return None
-    return record if isinstance(record, dict) else None
 
 
-def _read_parquet(path: Path) -> Records:
-    data = _read_bytes(path)
+def _read_document(path: Path, text: str, names: Collection[str], audit: Audit) -> Records:
+    if not text.strip():
+        raise UserError(f"{path}: no rows; the file is empty")
+    value = _loads(path, text, names, audit)
+    if isinstance(value, Records):
+        return value
+    good, torn = _whole(value)
     try:
-        table = pq.read_table(pa.BufferReader(data))
-        columns = {name: table.column(name).to_pylist() for name in table.column_names}
-    except (pa.ArrowException, ValueError, KeyError) as error:
-        raise UserError(f"{path}: no Parquet file, or a damaged one: {error}") from None
-    return Records(columns, np.arange(1, table.num_rows + 1))
+        records = documents.records([value[i - 1] for i in good] if torn else value, names)
+    except documents.Shapeless as why:
+        raise UserError(f"{path}: {why}") from None
+    audit.drop(TORN, path.name, torn)
+    return _in_columns(records, good if torn else range(1, len(records) + 1), torn)
 
 
-def read_json(path: Path) -> Any:
-    """A JSON file. Raises `UserError` with line and column where it breaks off."""
+def _whole(value: Any) -> tuple[list[int], list[int]]:
+    """Numbers of the objects in a list of records, and of what else stands among them."""
+    if not isinstance(value, list) or not any(isinstance(one, dict) for one in value):
+        return [], []
+    good = [i for i, one in enumerate(value, 1) if isinstance(one, dict)]
+    return good, [i for i, one in enumerate(value, 1) if not isinstance(one, dict)]
+
+
+def _loads(path: Path, text: str, names: Collection[str], audit: Audit) -> Any:
     try:
-        return json.loads(read_text(path, Audit()))
+        return documents.loads(text)
     except json.JSONDecodeError as error:
+        first = text.lstrip().split("\n", 1)[0]
+        if error.msg.startswith("Extra data") and isinstance(_parse(first), dict):
+            return _read_lines(path, text, names, audit)
         raise UserError(
             f"{path}, row {error.lineno}, column {error.colno}: no valid JSON ({error.msg}); is the file complete?"
         ) from None
@@ -183,17 +130,41 @@ def read_json(path: Path) -> Any:
         raise UserError(f"{path}: no valid JSON: {error}") from None
 
 
-def in_columns(path: Path, value: Any) -> dict[str, list[Any]]:
-    """Records, or parallel lists, as columns of one length. Raises `UserError` where they are neither."""
-    if isinstance(value, list) and all(isinstance(record, dict) for record in value):
-        names: Iterable[str] = dict.fromkeys(name for record in value for name in record)
-        return {name: [record.get(name) for record in value] for name in names}
-    if isinstance(value, dict) and all(isinstance(column, list) for column in value.values()):
-        lengths = {name: len(column) for name, column in value.items()}
-        if len(set(lengths.values())) > 1:
-            short, long = min(lengths, key=lengths.get), max(lengths, key=lengths.get)
-            raise UserError(
-                f"{path}: '{short}' has {lengths[short]} values and '{long}' {lengths[long]}; is the file complete?"
-            )
-        return value
-    raise UserError(f"{path}: expected a list of records or an object of parallel lists")
+def _in_columns(records: list[dict[str, Any]], rows: Iterable[int], torn: list[int]) -> Records:
+    names = dict.fromkeys(name for record in records for name in record)
+    columns = {name: [record.get(name) for record in records] for name in names}
+    return Records(columns, np.fromiter(rows, dtype=np.int64, count=len(records)), torn)
+
+
+def _read_parquet(path: Path) -> Records:
+    data = read_bytes(path)
+    try:
+        table = pq.read_table(pa.BufferReader(data))
+        names = table.column_names
+        columns = {name: _values(table.column(i)) for i, name in enumerate(names)}
+    except (pa.ArrowException, ValueError, KeyError) as error:
+        raise UserError(f"{path}: no Parquet file, or a damaged one: {error}") from None
+    twice = next((name for name, n in Counter(names).items() if n > 1), None)
+    if twice is not None:
+        raise UserError(f"{path}: column '{twice}' stands there twice; rename one of them")
+    return Records(columns, np.arange(1, table.num_rows + 1))
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    """A column as Python's values; times as text, for Arrow's reach further than Python's."""
+    kind = column.type
+    if pa.types.is_duration(kind):
+        return [None if value is None else f"{value} {kind.unit}" for value in column.cast(pa.int64()).to_pylist()]
+    if pa.types.is_temporal(kind):
+        return column.cast(pa.string()).to_pylist()
+    try:
+        return column.to_pylist()
+    except (OverflowError, ValueError):
+        return [_value(scalar) for scalar in column]
+
+
+def _value(scalar: pa.Scalar) -> Any:
+    try:
+        return scalar.as_py()
+    except (OverflowError, ValueError):
+        return "a value beyond Python's range"

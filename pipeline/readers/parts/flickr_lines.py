@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipeline.base.errors import UserError
 from pipeline.readers.parts.audit import Audit
-from pipeline.readers.parts.files import read_text
+from pipeline.readers.parts.texts import read_text
 
 URLS, LABELS, NUMBERS, ZONES = "train_url.txt", "train_label.txt", "train_data.txt", "TimeZone.txt"
 

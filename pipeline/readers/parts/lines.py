@@ -1,4 +1,4 @@
-"""JSON lines, plain or gzip, a line at a time: a file never stands in memory as a whole.
+"""JSON lines, plain or gzip, a line at a time: a file of lines never stands in memory as a whole.
 
 What is broken is dropped and counted, and reading goes on behind it. Blank lines, which streams send to keep
 the connection open, are nothing.
@@ -6,19 +6,20 @@ the connection open, are nothing.
 
 import gzip
 import io
-import json
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from pipeline.base.errors import UserError
+from pipeline.readers.parts import documents
 from pipeline.readers.parts.audit import Audit
+from pipeline.readers.parts.texts import decode
 
 ENDINGS = (".jsonl", ".json", ".jsonl.gz", ".json.gz")
 _MAGIC = b"\x1f\x8b"
-_OPENING = re.compile(rb"(\xef\xbb\xbf)?\s*[\[{][\[{\s]*")
+_OPENING = re.compile(rb"(\xef\xbb\xbf)?\s*(?:[A-Za-z_$][\w.$]*\s*=\s*)?[\[{][\[{\s]*")
 
 
 def find(folder: Path) -> list[Path]:
@@ -27,11 +28,12 @@ def find(folder: Path) -> list[Path]:
     return sorted(f for f in files if not any(part.startswith(".") for part in f.relative_to(folder).parts))
 
 
-def read_values(path: Path, name: str, audit: Audit) -> Iterator[tuple[int, Any]]:
+def read_values(path: Path, name: str, audit: Audit, fields: Collection[str] = ()) -> Iterator[tuple[int, Any]]:
     """`(line number, value)` of each line; a list counts as its elements.
 
-    A file that is one JSON document over many lines is taken as a whole. `name` stands in the audit. Raises
-    `UserError` where the file is missing or may not be read.
+    A file that is one JSON document over many lines is taken as a whole, and a table of `fields` in one of the
+    shapes of `pipeline/readers/parts/documents.py` as its rows. `name` stands in the audit. Raises `UserError`
+    where the file is missing or may not be read.
     """
     lines = ((line, data) for line, data in _lines(path, name, audit) if data.strip())
     empty = True
@@ -40,11 +42,13 @@ def read_values(path: Path, name: str, audit: Audit) -> Iterator[tuple[int, Any]
             data = b"".join([data, *(rest for _, rest in lines)])
         empty = False
         try:
-            value = json.loads(data)
+            value = documents.loads(decode(data, name, audit, line))
         except (ValueError, RecursionError):
             audit.read += 1
             audit.drop("broken line: no JSON", name, [line])
             continue
+        if documents.is_table(value, fields):
+            value = documents.records(value, fields)
         for element in value if isinstance(value, list) else [value]:
             yield line, element
     if empty:

@@ -1,8 +1,18 @@
+import gzip
+import json
+import lzma
+import time
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.base.errors import UserError
+from pipeline.readers.parts import clean
 from pipeline.readers.parts.audit import Audit
-from pipeline.readers.parts.files import in_columns, read_json, read_records
+from pipeline.readers.parts.files import read_records
 
 
 def read(tmp_path, content, name="posts.csv"):
@@ -28,10 +38,10 @@ def test_utf_16_is_read(tmp_path):
     assert records.columns["text"] == ["é😍"]
 
 
-def test_latin_1_bytes_are_read_each_by_itself_and_named(tmp_path):
+def test_bytes_that_are_no_utf_8_are_read_each_by_itself_and_named(tmp_path):
     records, audit = read(tmp_path, "post_id,text\na,😍\nb,".encode() + b"caf\xe9 \xfc\n")
     assert records.columns["text"] == ["😍", "café ü"]
-    assert audit.where("bytes that are no UTF-8, read as Latin-1") == "posts.csv, row 3"
+    assert audit.where("bytes that are no UTF-8, read as Windows-1252") == "posts.csv, row 3"
 
 
 def test_newlines_in_quotes_belong_to_the_text(tmp_path):
@@ -124,19 +134,150 @@ def test_an_unknown_ending_is_named(tmp_path):
 
 
 def test_json_that_breaks_off_is_named_with_its_place(tmp_path):
-    path = tmp_path / "a.json"
-    path.write_text('[{"Uid": "1"},\n {"Uid": ')
     with pytest.raises(UserError, match=r"a\.json, row 2, column 10"):
-        read_json(path)
+        read(tmp_path, '[{"Uid": "1"},\n {"Uid": ', "a.json")
 
 
-def test_records_and_parallel_lists_are_the_same_table(tmp_path):
-    lists = {"a": [1, 2], "b": [3, None]}
-    assert in_columns(tmp_path, [{"a": 1, "b": 3}, {"a": 2}]) == lists
-    assert in_columns(tmp_path, lists) == lists
+ROWS = {"Uid": ["a", "b"], "likes": [1, None]}
+SHAPES = {
+    "records": [{"Uid": "a", "likes": 1}, {"Uid": "b", "likes": None}],
+    "list": ROWS,
+    "columns": {"Uid": {"0": "a", "1": "b"}, "likes": {"0": 1, "1": None}},
+    "columns, with gaps": {"Uid": {"0": "a", "1": "b"}, "likes": {"0": 1}},
+    "columns by name": {"Uid": {"x": "a", "y": "b"}, "likes": {"x": 1, "y": None}},
+    "index": {"0": {"Uid": "a", "likes": 1}, "1": {"Uid": "b", "likes": None}},
+    "index by name": {"x": {"Uid": "a", "likes": 1}, "y": {"Uid": "b", "likes": None}},
+    "split": {"columns": ["Uid", "likes"], "index": [0, 1], "data": [["a", 1], ["b", None]]},
+    "table": {
+        "schema": {"fields": [{"name": "Uid"}], "pandas_version": "1.4.0"},
+        "data": [{"Uid": "a", "likes": 1}, {"Uid": "b", "likes": None}],
+    },
+    "values with a header": [["Uid", "likes"], ["a", 1], ["b", None]],
+    "inside": {"photos": {"page": 1, "photo": [{"Uid": "a", "likes": 1}, {"Uid": "b"}]}, "stat": "ok"},
+}
 
 
-@pytest.mark.parametrize("value", [{"a": [1, 2], "b": [1]}, {"a": 1}, [1, 2], 3, None])
-def test_neither_records_nor_parallel_lists_is_named(tmp_path, value):
+ON_ONE_LINE = [shape for shape in SHAPES if shape != "columns by name"]
+"""On a line of its own that one is a record with objects inside."""
+
+
+@pytest.mark.parametrize(
+    ("shape", "name"), [(s, "posts.json") for s in SHAPES] + [(s, "posts.jsonl") for s in ON_ONE_LINE]
+)
+def test_json_in_every_shape_of_pandas_is_the_same_table(tmp_path, shape, name):
+    path = tmp_path / name
+    path.write_text(json.dumps(SHAPES[shape]))
+    records = read_records(path, audit := Audit(), ("Uid", "likes"))
+    assert records.columns == ROWS
+    assert len(records.rows) == 2
+    assert not audit.dropped
+
+
+@pytest.mark.parametrize("orient", ["records", "columns", "index", "split", "table"])
+def test_what_pandas_writes_is_read(tmp_path, orient):
+    frame = pd.DataFrame({"post_id": ["a", "b", "c"], "likes": [1, 2, 3]})
+    frame.to_json(tmp_path / "posts.json", orient=orient)
+    columns = read_records(tmp_path / "posts.json", Audit(), ("post_id", "likes")).columns
+    assert {name: columns[name] for name in frame} == frame.to_dict("list")
+
+
+def test_one_record_and_json_lines_of_another_ending_are_read(tmp_path):
+    (tmp_path / "a.json").write_text('{"post_id": "a", "comments": [{"text": "x"}]}')
+    assert read_records(tmp_path / "a.json", Audit(), ("post_id",)).columns["post_id"] == ["a"]
+    records, audit = read(tmp_path, '{"post_id": "a"}\n{"post_id": "b"}\n{"post', "b.json")
+    assert records.columns == {"post_id": ["a", "b"]}
+    assert audit.dropped == {"torn row": 1}
+    records, audit = read(tmp_path, '[{"post_id": "a"}, 7, null, {"post_id": "b"}]', "c.json")
+    assert records.rows.tolist() == [1, 4]
+    assert audit.dropped == {"torn row": 2}
+
+
+@pytest.mark.parametrize("value", [{"a": [1, 2], "b": [1]}, [1, 2], 3, None, {}])
+def test_json_without_records_is_named(tmp_path, value):
     with pytest.raises(UserError, match=r"x\.json"):
-        in_columns(tmp_path / "x.json", value)
+        read(tmp_path, json.dumps(value), "x.json")
+
+
+@pytest.mark.parametrize("packed", [gzip.compress, lzma.compress])
+def test_packed_tables_are_unpacked(tmp_path, packed):
+    ending = "gz" if packed is gzip.compress else "xz"
+    records, _ = read(tmp_path, packed(b"post_id,likes\na,1\n"), f"posts.csv.{ending}")
+    assert records.columns == {"post_id": ["a"], "likes": ["1"]}
+    with pytest.raises(UserError, match="or a damaged one"):
+        read(tmp_path, packed(b"post_id,likes\na,1\n")[:-9], f"posts.csv.{ending}")
+
+
+def test_windows_1252_is_what_excel_saves(tmp_path):
+    content = "post_id,text\na,“Lake” – 5 €, é\n".replace(", é", "; é").encode("cp1252")
+    records, audit = read(tmp_path, content + b"b,x\x81y\n")
+    assert records.columns["text"] == ["“Lake” – 5 €; é", "x�y"]
+    assert audit.tagged == {"bytes that are no UTF-8, read as Windows-1252": 1}
+
+
+@pytest.mark.parametrize(
+    ("content", "columns"),
+    [
+        ("sep=;\npost_id;likes\na;1\n", ["post_id", "likes"]),
+        ('"sep=,"\npost_id,likes\na,1\n', ["post_id", "likes"]),
+        ("sep=\t\npost_id\tlikes\na\t1\n", ["post_id", "likes"]),
+        ('id;"likes, all"\na;5\n', ["id", "likes, all"]),
+        ('"id, or name";"likes, all; ever";n\na;5;1\n', ["id, or name", "likes, all; ever", "n"]),
+        ('\n\nid;"a\nb, c"\na;5\n', ["id", "a\nb, c"]),
+        ("id;words, few or many, of text\na;5\n", ["id", "words, few or many, of text"]),
+        ("id|likes\na|1\n", ["id", "likes"]),
+        ("id\na\n", ["id"]),
+    ],
+)
+def test_the_delimiter_is_the_one_that_cuts_the_rows(tmp_path, content, columns):
+    records, audit = read(tmp_path, content)
+    assert list(records.columns) == columns
+    assert len(records.rows) == 1
+    assert not audit.dropped
+    assert content.split("\n")[records.rows[0] - 1][0] == "a"
+
+
+@pytest.mark.parametrize("row", ['p,"5"" nail,3', '"""5"5","', 'p,"', '"5","x"""', ',"\n,"",",x', 'p,5" nail,3'])
+def test_open_quotes_cost_time_in_proportion_to_the_file(tmp_path, row):
+    def seconds(n):
+        started = time.process_time()
+        read(tmp_path, "post_id,text,likes\n" + '",5",x,"",,"\n' + f"{row}\n" * n)
+        return time.process_time() - started
+
+    assert seconds(20_000) < 5  # quadratic, the worst of these took over a minute
+
+
+def test_very_wide_tables_are_read(tmp_path):
+    n = 50_000
+    started = time.process_time()
+    records, _ = read(tmp_path, ",".join(f"c{i}" for i in range(n)) + "\n" + ",".join(["1"] * n))
+    assert len(records.columns) == n
+    assert time.process_time() - started < 5  # quadratic, it took over half a minute
+
+
+def test_parquet_beyond_the_years_of_python_is_read(tmp_path):
+    most = 2**63 - 1
+    arrays = {
+        "date32": pa.array([2**31 - 1, 0], pa.date32()),
+        "date64": pa.array([2**55, 0], pa.date64()),
+        "micro": pa.array([most, 0], pa.timestamp("us")),
+        "zoned": pa.array([2**62, 0], pa.timestamp("us", "Europe/Berlin")),
+        "second": pa.array([2**50, 0], pa.timestamp("s", "UTC")),
+        "time": pa.array([1, 0], pa.time64("us")),
+        "duration": pa.array([most, 0], pa.duration("us")),
+        "list": pa.array([[2**31 - 1], [0]], pa.list_(pa.date32())),
+        "struct": pa.array([{"a": most}, None], pa.struct([("a", pa.timestamp("us"))])),
+    }
+    pq.write_table(pa.table({"post_id": ["a", "b"], **arrays}), tmp_path / "posts.parquet")
+    columns = read_records(tmp_path / "posts.parquet", Audit()).columns
+    assert columns["post_id"] == ["a", "b"]
+    for name in ("date32", "date64", "micro", "zoned", "second"):
+        times, problems = clean.times(columns[name])
+        assert times[1].timestamp() == 0
+        assert times.isna()[0] == next(iter(problems.values()))[0]
+    assert clean.times(columns["micro"])[0].isna()[0]
+    assert np.isnan(clean.numbers(columns["duration"])[0]).all()
+
+
+def test_halves_of_characters_in_json_are_no_obstacle(tmp_path):
+    records, _ = read(tmp_path, '{"post_id": "a\\ud800", "x\\udfff": 1}\n', "posts.jsonl")
+    assert list(records.columns) == ["post_id", "x\ufffd"]
