@@ -3,8 +3,9 @@
 `index.parquet` has a row a post, in the order of posts.parquet: `post_id`, `status`, and for status `ok`
 `image_id` (sha256 of the file's bytes), `width` and `height` (of the upright original, pixels), and
 `shard` and `row` where the packed pixels lie. The other states: `no image` (the post names none),
-`missing` (no such file), `outside` (the path leaves the dataset), `empty`, `truncated`, `unreadable`,
-`too large` (more than `images.max_pixels`). `audit.json` counts them.
+`missing` (no such file), `two files fit` (none has the very name), `outside` (the path leaves the dataset), `empty`,
+`truncated`, `unreadable` (`unreadable: HEIC` and the like, where the format is known), `too large` (more than
+`images.max_pixels`). `audit.json` counts them, and the paths that were found under another spelling.
 
 Shards that are there stay: a second run, after a kill or with more posts, packs only what is new.
 """
@@ -23,6 +24,7 @@ from pipeline.base.sections import Packing
 from pipeline.readers import dataset
 from pipeline.storage import packs, pixels, store
 from pipeline.storage.packs import Batch, Original, Outcome
+from pipeline.storage.places import Places
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +39,7 @@ def main(paths: Paths = Paths()) -> None:
     index = pack(frame, root, paths.images, p.images, p.compute, memory=paths.cache / "images.parquet")
     counts = index["status"].value_counts()
     named = len(index) - counts.get(NO_IMAGE, 0)
-    if named and named == counts.get("missing", 0) + counts.get("outside", 0):
+    if named and named == sum(counts.get(status, 0) for status in ("missing", "outside", "two files fit")):
         first = frame["image"].dropna().iloc[0]
         raise UserError(f"dataset.path: not one of {named} images is in {root} (the first is {first!r}); correct it")
 
@@ -59,8 +61,8 @@ def pack(
     for stray in folder.glob(".*.tmp"):
         stray.unlink()
     named = frame["image"] if "image" in frame else pd.Series(index=frame.index, dtype="object")
-    root = image_root.resolve()
-    found = {path: _locate(root, path) for path in named.dropna().unique()}
+    places = Places(image_root)
+    found = {path: _locate(places, path) for path in named.dropna().unique()}
     outcomes = _pack_new(_originals(found), folder, packing, compute, memory)
     packed = packs.scan(folder, packing)
     index = _index(frame["post_id"], named, found, outcomes, packed)
@@ -68,16 +70,16 @@ def pack(
     for path in folder.glob(f"{packs.PREFIX}*.parquet"):
         if path.name not in set(index["shard"].dropna()):
             path.unlink()
-    _report(folder, index, packing)
+    _report(folder, index, packing, places.respelled)
     return index
 
 
-def _locate(image_root: Path, relative: str) -> Original | str:
+def _locate(places: Places, named: str) -> Original | str:
     """The original, or the status that says why there is none."""
-    if not relative.strip():
+    if not named.strip():
         return NO_IMAGE
     try:
-        path, found = pixels.locate(image_root, relative)
+        path, found = places.find(named)
     except pixels.Unusable as reason:
         return str(reason)
     return Original(path, found.st_size, found.st_mtime_ns)
@@ -111,7 +113,11 @@ _MEMORY = ["path", "size", "mtime", "status", "image_id"]
 
 
 def _key(packing: Packing) -> str:
-    return str(sorted(packing.fingerprint().items()))
+    return str(sorted({**packing.fingerprint(), "statuses": _STATUSES}.items()))
+
+
+_STATUSES = 2
+"""To be raised where files get another status than before, so that what is remembered of them is forgotten."""
 
 
 def _remembered(memory: Path | None, packing: Packing, packed: set[str]) -> dict[Original, Outcome]:
@@ -182,13 +188,14 @@ def _index(
     return index.join(places.astype({"width": "Int32", "height": "Int32", "row": "Int32"}), on="image_id")
 
 
-def _report(folder: Path, index: pd.DataFrame, packing: Packing) -> None:
+def _report(folder: Path, index: pd.DataFrame, packing: Packing, respelled: int) -> None:
     counts = {str(status): int(n) for status, n in index["status"].value_counts().items()}
     shards = sorted(folder.glob(f"{packs.PREFIX}*.parquet"))
     audit = {
         "packing": packing.fingerprint(),
         "posts": len(index),
         "status": counts,
+        "respelled": respelled,
         "images": int(index["image_id"].nunique()),
         "shards": len(shards),
         "bytes": sum(path.stat().st_size for path in shards),

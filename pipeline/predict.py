@@ -69,6 +69,9 @@ def predict(paths: Paths, p: Params, system: str, drafts: Path, *, days: float |
         raise UserError(f"--days {days:g}: expected more than 0 and less than {MOST_DAYS}")
     trained = _trained(paths, system)
     frame, image_root, _ = posts.read_drafts(p.dataset, drafts)
+    _count_strangers(paths, frame, drafts)
+    named = frame["post_id"]
+    frame["post_id"] = [str(row) for row in range(len(frame))]  # in drafts one id may stand twice
     if days is not None:
         _look_after(frame, days)
     _name_nobody(frame, trained, drafts)
@@ -77,7 +80,7 @@ def predict(paths: Paths, p: Params, system: str, drafts: Path, *, days: float |
         predictions = {target: _predict(trained, frame, values, target) for target in trained.targets}
     except MissingColumn as error:
         raise error.within(str(drafts)) from None
-    table = {"post_id": frame["post_id"]}
+    table = {"post_id": named}
     if status is not None:
         table["image"] = status
     for target, prediction in predictions.items():
@@ -103,6 +106,18 @@ def _look_after(frame: pd.DataFrame, days: float) -> None:
     if "posted_at" in frame:
         then = (frame["posted_at"] + pd.Timedelta(days=days)).astype(frame["posted_at"].dtype)
         frame["collected_at"] = frame["collected_at"].fillna(then) if "collected_at" in frame else then
+
+
+def _count_strangers(paths: Paths, frame: pd.DataFrame, drafts: Path) -> None:
+    """Say how many drafts are by users that no training post is by: a typing error looks the same."""
+    if "user_id" not in store.columns_of(paths.posts):
+        return
+    known = store.read_frame(paths.posts, ["post_id", "user_id"])
+    parts = store.read_frame(paths.splits, ["post_id", "part"])
+    trained_on = known["post_id"].isin(parts.loc[parts["part"] == "train", "post_id"])
+    n = posts.strangers(frame, known.loc[trained_on, "user_id"].dropna().unique())
+    if n:
+        log.warning("%s: %d of %d drafts are by users never seen in training", drafts, n, len(frame))
 
 
 def _name_nobody(frame: pd.DataFrame, trained: Trained, drafts: Path) -> None:

@@ -101,8 +101,10 @@ def test_the_metric_scores_many_resamples():
 
 
 def test_the_mapping_of_columns_binds():
-    [dataset] = [b["dataset"] for b in YAMLS if b.get("dataset", {}).get("reader") == "table"]
-    datasets.make(params.of({**params.read(ROOT / "params.yaml"), "dataset": dataset}).dataset, ROOT)
+    mapped = [b["dataset"] for b in YAMLS if b.get("dataset", {}).get("reader") == "table"]
+    assert len(mapped) == 2
+    for dataset in mapped:
+        datasets.make(params.of({**params.read(ROOT / "params.yaml"), "dataset": dataset}).dataset, ROOT)
 
 
 def test_commands_name_what_there_is():

@@ -36,6 +36,12 @@ class Dataset:
     """What to do with features and systems whose columns the data lacks."""
     draw: Count | None = None
     """Posts drawn at random; None keeps all."""
+    time_format: str | None = None
+    """How times are written, as for Python's strptime, where they do not say so themselves."""
+    time_zone: str | None = None
+    """IANA name of the zone of times without one; None is UTC."""
+    leave_out: list[str] = field(default_factory=list)
+    """Columns not to take."""
     keys: Mapping[str, Any] = field(default_factory=dict)
     """Everything else: what the reader is called with beside its path."""
 

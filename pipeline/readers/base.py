@@ -23,24 +23,24 @@ from pipeline.base.errors import UserError
 from pipeline.readers.parts.audit import Audit, Source
 
 CANONICAL = {
-    "post_id": "string",
-    "user_id": "string",
+    "post_id": "id",
+    "user_id": "id",
     "posted_at": "time",
     "collected_at": "time",  # when the counts were read
     "title": "string",
     "text": "string",
     "tags": "tags",  # one string, joined by spaces, without '#'
     "comments": "comments",  # a list of strings
-    "category": "string",  # the widest of three levels
-    "subcategory": "string",
-    "concept": "string",
-    "image": "string",  # path inside the dataset
+    "category": "id",  # the widest of three levels
+    "subcategory": "id",
+    "concept": "id",
+    "image": "path",  # path inside the dataset
     "media_type": "string",  # photo, video
     "media_status": "string",
     "is_public": "bool",
-    "latitude": "number",  # degrees
-    "longitude": "number",  # degrees
-    "geo_accuracy": "number",  # 1 (world) to 16 (street); 0 where there is no place
+    "latitude": "measure",  # degrees
+    "longitude": "measure",  # degrees
+    "geo_accuracy": "measure",  # 1 (world) to 16 (street); 0 where there is no place
     "followers": "count",
     "following": "count",
     "user_photos": "count",
@@ -49,15 +49,15 @@ CANONICAL = {
     "first_photo_at": "time",  # the user's first upload
     "first_photo_taken_at": "time",
     "timezone": "string",  # the user's, by name
-    "timezone_offset": "number",  # the user's, hours east of UTC
+    "timezone_offset": "measure",  # the user's, hours east of UTC
     "user_description": "string",
     "user_location": "string",
 }
 """Columns every part of the project knows, and their kind. Any other column is a number: a target, or one
 named by the reader."""
 
-INTERACTIONS = {"user_id": "string", "post_id": "string", "kind": "string", "at": "time"}
-FOLLOWS = {"follower_id": "string", "followee_id": "string"}
+INTERACTIONS = {"user_id": "id", "post_id": "id", "kind": "string", "at": "time"}
+FOLLOWS = {"follower_id": "id", "followee_id": "id"}
 
 
 def text_of(value: Any) -> str:
@@ -86,6 +86,12 @@ class Raw:
     interactions: pd.DataFrame = field(default_factory=lambda: empty(INTERACTIONS))
     follows: pd.DataFrame = field(default_factory=lambda: empty(FOLLOWS))
     files: np.ndarray | None = None
+
+    def without(self, columns: Collection[str]) -> "Raw":
+        """The same without these columns, which the audit then names as left out."""
+        gone = [column for column in columns if column in self.posts]
+        self.audit.left_out += [f"{column} (dataset.leave_out)" for column in gone]
+        return replace(self, posts=self.posts.drop(columns=gone))
 
     def drop(self, reason: str, mask: np.ndarray, column: str | None = None) -> None:
         """Count the posts of `mask` [n] as dropped for `reason`."""

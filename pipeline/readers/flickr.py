@@ -82,7 +82,7 @@ class Flickr(Reader):
         texts = _join(self._texts(audit), train, audit)
         self._compare_titles(texts, train, audit)
         posts = self._columns(texts, train.loc[texts["key"]], targets or ())
-        audit.left_out = [c for c in (*BEFORE, *AFTER) if c not in posts]
+        audit.left_out += [c for c in (*BEFORE, *AFTER) if c not in posts]
         zones = read_zones(self.path, audit)
         if zones:
             posts["timezone_offset"] = [zones.get(uid) for uid in train.loc[texts["key"], "uid"]]
@@ -90,9 +90,10 @@ class Flickr(Reader):
 
     def _texts(self, audit: Audit) -> pd.DataFrame:
         """Posts of data.json: `row`, `key`, `title`, `desc`; lines without a url of their own are dropped."""
-        found, met = [], set()
-        for row, record in lines.read_values(self.path / POSTS, POSTS, audit):
+        found, met, others = [], set(), {}
+        for row, record in lines.read_values(self.path / POSTS, POSTS, audit, ("url",)):
             audit.read += 1
+            others |= dict.fromkeys(record if isinstance(record, dict) else ())
             key = key_of(record.get("url")) if isinstance(record, dict) else None
             if key is None:
                 audit.drop("url: missing, or no address of a photo", POSTS, [row], "url")
@@ -101,6 +102,7 @@ class Flickr(Reader):
             else:
                 met.add(key)
                 found.append((row, key, record.get("title"), record.get("desc")))
+        audit.left_out = [f"{name} ({POSTS})" for name in others if name not in ("url", "title", "desc")]
         return pd.DataFrame(found, columns=["row", "key", "title", "desc"]).astype({"row": np.int64})
 
     def _compare_titles(self, texts: pd.DataFrame, train: pd.DataFrame, audit: Audit) -> None:

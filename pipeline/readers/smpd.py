@@ -2,7 +2,10 @@
 
 `train_img_filepath.txt` and `train_label.txt` go line by line together; a path ends in `<Uid>/<Pid>.jpg`
 and so says whose label it is. Every other file carries `Uid` and `Pid` and is joined by them, whatever its
-order: lists of records or an object of parallel lists. `post_id` is `Uid/Pid`; the label is `score`.
+order and shape. `post_id` is `Uid/Pid`; the label is `score`.
+
+Releases differ in names of files and fields. The paths are in the first of `PATHS` that is there; fields are taken
+from whatever JSON file has them, the file that a field is at home in first. What is not taken is named by the audit.
 """
 
 import re
@@ -16,36 +19,14 @@ import pandas as pd
 from pipeline.base.errors import UserError
 from pipeline.readers.base import Raw, Reader
 from pipeline.readers.parts.audit import Audit
-from pipeline.readers.parts.files import in_columns, read_json, read_text
+from pipeline.readers.parts.clean import ids
+from pipeline.readers.parts.files import read_records
+from pipeline.readers.parts.smpd_fields import FIELDS, PATHS, TABLES
+from pipeline.readers.parts.texts import read_text
 
-TABLES = {
-    "category.json": {"Category": "category", "Subcategory": "subcategory", "Concept": "concept"},
-    "text.json": {"Title": "title", "Mediatype": "media_type", "Alltags": "tags"},
-    "temporalspatial_information.json": {
-        "Postdate": "posted_at",
-        "Latitude": "latitude",
-        "Longitude": "longitude",
-        "Geoaccuracy": "geo_accuracy",
-    },
-    "additional_information.json": {
-        "Pathalias": "path_alias",
-        "Ispublic": "is_public",
-        "Mediastatus": "media_status",
-    },
-    "user_data.json": {
-        "ispro": "is_pro",
-        "photo_count": "user_photos",
-        "photo_firstdate": "first_photo_at",
-        "photo_firstdatetaken": "first_photo_taken_at",
-        "timezone_timezone_id": "timezone",
-        "timezone_offset": "timezone_offset",
-        "user_description": "user_description",
-        "location_description": "user_location",
-    },
-}
-"""File, without its prefix -> its field -> our column."""
+_KEYS = ("Uid", "Pid")
 
-_IDS = re.compile(r"([^/\\]+)[/\\]([^/\\]+)\.\w+$")
+_IDS = re.compile(r"([^/\\]+)[/\\]([^/\\]+?)(\.[A-Za-z]\w{1,4})?$")
 _OFFSET = re.compile(r"([+-]?)(\d{1,2}):(\d{2})")
 
 
@@ -56,7 +37,7 @@ class Smpd(Reader):
         """SMPD as it ships.
 
         `path` of the folder with the files, whose names start with `prefix`; `images` is the folder in it
-        from which the lines of `<prefix>_img_filepath.txt` start.
+        from which the lines of the file of paths start; a path without an ending is that of a .jpg.
         """
         super().__init__(path=path)
         self.prefix = prefix
@@ -70,32 +51,42 @@ class Smpd(Reader):
         if not self.path.is_dir():
             raise UserError(f"{self.path}: no such folder; dataset.path is the folder with SMPD's files")
         audit = Audit()
-        paths = self._lines("img_filepath.txt", audit)
+        paths = self._lines(self._paths(), audit)
         posts, keys = self._base(paths, self._labels(paths, audit, targets))
         audit.read = len(posts)
+        for file in self._tables():
+            self._take(posts, keys, file, audit)
         for name, fields in TABLES.items():
-            file = self._file(name)
-            if file.exists():
-                self._join(posts, keys, file, fields, audit)
-            else:
-                audit.left_out += [f"{column} ({file.name} is missing)" for column in fields.values()]
+            if not self._file(name).exists():
+                lacking = (column for column in fields.values() if column not in posts)
+                audit.left_out += [f"{column} ({self._file(name).name} is missing)" for column in lacking]
         if "timezone_offset" in posts:
             posts["timezone_offset"] = [_hours(value) for value in posts["timezone_offset"]]
-        return Raw(posts, self._file("img_filepath.txt").name, np.arange(1, len(posts) + 1), audit)
+        return Raw(posts, self._paths(), np.arange(1, len(posts) + 1), audit)
+
+    def _paths(self) -> str:
+        """Name of the file of paths."""
+        names = [self._file(name).name for name in PATHS]
+        return next((name for name in names if (self.path / name).exists()), names[0])
+
+    def _tables(self) -> list[Path]:
+        """All JSON files of the prefix, those first that the challenge names."""
+        known = [file for name in TABLES if (file := self._file(name)).exists()]
+        return known + sorted(f for f in self.path.glob(f"{self.prefix}_*.json") if f not in known)
 
     def _file(self, name: str) -> Path:
         return self.path / f"{self.prefix}_{name}"
 
     def _lines(self, name: str, audit: Audit) -> list[str]:
-        return [line.strip() for line in read_text(self._file(name), audit).rstrip().splitlines()]
+        return [line.strip() for line in read_text(self.path / name, audit).rstrip().splitlines()]
 
     def _labels(self, paths: list[str], audit: Audit, targets: Collection[str] | None) -> list[str] | None:
         if targets is None:
             return None
-        labels = self._lines("label.txt", audit)
+        labels = self._lines(self._file("label.txt").name, audit)
         if len(labels) != len(paths):
             raise UserError(
-                f"{self._file('label.txt')}: {len(labels)} lines, but {self._file('img_filepath.txt').name} has "
+                f"{self._file('label.txt')}: {len(labels)} lines, but {self._paths()} has "
                 f"{len(paths)}; they go together line by line, is one of them incomplete?"
             )
         return labels
@@ -106,34 +97,57 @@ class Smpd(Reader):
         if None in found:
             row = found.index(None)
             raise UserError(
-                f"{self._file('img_filepath.txt')}, row {row + 1}: '{paths[row][:80]}' does not end in <Uid>/<Pid>.jpg"
+                f"{self.path / self._paths()}, row {row + 1}: '{paths[row][:80]}' does not end in <Uid>/<Pid>.jpg"
             )
         keys = pd.Index([f"{ids[1]}/{ids[2]}" for ids in found], dtype=object)
-        columns = {"post_id": keys, "user_id": [ids[1] for ids in found], "image": paths}
+        columns = {"post_id": keys, "user_id": [ids[1] for ids in found]}
+        columns["image"] = [path if ids[3] else f"{path}.jpg" for path, ids in zip(paths, found, strict=True)]
         if labels is not None:
             columns["score"] = labels
         return pd.DataFrame(columns, dtype=object), keys
 
-    def _join(self, posts: pd.DataFrame, keys: pd.Index, file: Path, fields: dict[str, str], audit: Audit) -> None:
-        """Add a file's fields to `posts`, by (Uid, Pid); or by Uid where the file has a row a user."""
-        columns = in_columns(file, read_json(file))
-        if "Uid" not in columns:
-            raise UserError(f"{file}: no field 'Uid'; it has {', '.join(columns) or 'nothing'}")
+    def _take(self, posts: pd.DataFrame, keys: pd.Index, file: Path, audit: Audit) -> None:
+        """Add a file's fields to `posts`; name those that nothing takes, and a further file that is no such table."""
+        own = Audit()
+        try:
+            records = read_records(file, own, _KEYS)
+            columns = {_KEY_NAMES.get(name.lower(), name): values for name, values in records.columns.items()}
+            if "Uid" not in columns:
+                raise UserError(f"{file}: no field 'Uid'; it has {', '.join(columns) or 'nothing'}")
+        except UserError:
+            if file.name.removeprefix(f"{self.prefix}_") in TABLES:
+                raise
+            audit.left_out.append(f"{file.name} (no table with a field Uid)")
+            return
+        audit.take(own)
+        wanted = {n: FIELDS[n.lower()] for n in columns if n.lower() in FIELDS and FIELDS[n.lower()] not in posts}
+        audit.left_out += [f"{name} ({file.name})" for name in columns if name not in (*wanted, *_KEYS)]
+        self._join(posts, keys, file, columns, wanted, audit)
+
+    def _join(
+        self,
+        posts: pd.DataFrame,
+        keys: pd.Index,
+        file: Path,
+        columns: dict[str, list[Any]],
+        fields: dict[str, str],
+        audit: Audit,
+    ) -> None:
+        """Add fields to `posts`, by (Uid, Pid); or by Uid where the file has a row a user."""
         by_user = "Pid" not in columns
         own = _keys(columns["Uid"]) if by_user else _joined(columns["Uid"], columns["Pid"])
         wanted = pd.Index(posts["user_id"], dtype=object) if by_user else keys
         first = np.flatnonzero(~own.duplicated())
-        found = own[first].get_indexer(wanted)
+        places = own[first].get_indexer(wanted)
         self._check(file, own, first, wanted, audit)
         for field, column in fields.items():
-            if field in columns:
-                values = np.full(len(first) + 1, None, dtype=object)  # the last one is for posts the file lacks
-                values[:-1] = [columns[field][row] for row in first]
-                posts[column] = values[found]
+            values = np.full(len(first) + 1, None, dtype=object)  # the last one is for posts the file lacks
+            values[:-1] = [columns[field][row] for row in first]
+            posts[column] = values[places]
 
     def _check(self, file: Path, own: pd.Index, first: np.ndarray, wanted: pd.Index, audit: Audit) -> None:
         """Name rows that stand in one file alone; raise `UserError` where none is in both."""
-        paths = self._file("img_filepath.txt").name
+        paths = self._paths()
         absent = np.flatnonzero(~wanted.isin(own))
         if len(wanted) and len(absent) == len(wanted):
             raise UserError(f"{file}: none of its (Uid, Pid) stands in {paths}; are both of one release?")
@@ -144,12 +158,16 @@ class Smpd(Reader):
         audit.tag(f"{file.name}: a post without image path and label, left out", file.name, strange + 1)
 
 
+_KEY_NAMES = {name.lower(): name for name in _KEYS}
+
+
 def _keys(values: Sequence[Any]) -> pd.Index:
-    return pd.Index([str(value) for value in values], dtype=object)
+    return pd.Index(ids(values)[0], dtype=object)
 
 
 def _joined(users: Sequence[Any], pictures: Sequence[Any]) -> pd.Index:
-    return pd.Index([f"{user}/{picture}" for user, picture in zip(users, pictures, strict=True)], dtype=object)
+    pairs = zip(ids(users)[0], ids(pictures)[0], strict=True)
+    return pd.Index([f"{user}/{picture}" for user, picture in pairs], dtype=object)
 
 
 def _hours(value: Any) -> Any:

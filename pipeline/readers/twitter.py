@@ -3,7 +3,8 @@
 A post is an original tweet with a photo, wherever it was met: by itself, inside a retweet, quoted. Retweets
 are no posts; they are the interactions. Pictures lie in `images/` beside the files, named by media id or
 media key (`images/<id>.jpg`, `images/3_<id>.png`), the first photo of a tweet is taken, and a tweet whose
-picture is missing keeps its row.
+picture is missing keeps its row. An account's own archive (`data/tweets.js`) is read as well, with its pictures in
+`tweets_media/`, named by the id of the tweet; it names no user.
 
 `collected_at`, the time the counts were true, is the first of these that is there: what the collector wrote
 on the line (`collected_at`, `retrieved_at`, `__twarc.retrieved_at`, `meta.sent`), the stream's
@@ -13,6 +14,7 @@ none. The newest sighting of a tweet gives its counts. Elapsed hours are `collec
 The audit counts sightings, and lines that hold none. Seen again, without photo, sound but no tweet: filtered.
 """
 
+import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -27,10 +29,14 @@ from pipeline.readers.parts import lines
 from pipeline.readers.parts.audit import Audit
 from pipeline.readers.parts.clean import KINDS
 from pipeline.readers.parts.sightings import Post, Sightings
-from pipeline.readers.parts.tweet import COUNTS
+from pipeline.readers.parts.tweet import COUNTS, Sighting
 from pipeline.readers.parts.tweets import parse
 
 _COLUMNS = ("post_id", "user_id", "posted_at", "text", "tags", "followers", "following")
+
+_FIELDS = ("id", "id_str", "text", "full_text")
+_ARCHIVE = re.compile(r"tweets?(-part\d+)?\.js")
+_MEDIA = ("tweets_media", "tweet_media", "data/tweets_media", "data/tweet_media")
 
 _ABSENT = {
     "user_id": "user: not there",
@@ -94,7 +100,7 @@ class Twitter(Reader):
     def _files(self) -> list[Path]:
         if self.path.is_file():
             return [self.path]
-        files = lines.find(self.path) if self.path.is_dir() else []
+        files = lines.find(self.path, _ARCHIVE) if self.path.is_dir() else []
         if not files:
             raise UserError(f"{self.path}: no files of tweets ({', '.join('*' + e for e in lines.ENDINGS)}) there")
         return files
@@ -102,7 +108,7 @@ class Twitter(Reader):
     def _scan(self, file: Path, met: Sightings, audit: Audit) -> list[tuple]:
         """Take in all tweets of a file; returns its retweets as `(user, tweet, time)`."""
         name, retweets = str(file.relative_to(self.image_root)), []
-        for row, value in lines.read_values(file, name, audit):
+        for row, value in lines.read_values(file, name, audit, _FIELDS):
             found = parse(value)
             audit.read += len(found.sightings) + len(found.notices) + len(found.damages)
             for reason in found.notices:
@@ -121,7 +127,7 @@ class Twitter(Reader):
         seen = [post.sighting for post in posts]
         columns = {name: [getattr(s, name) for s in seen] for name in _COLUMNS}
         columns["collected_at"] = [s.seen_at for s in seen]
-        columns["image"] = self._images([s.photo for s in seen])
+        columns["image"] = self._images(seen)
         if any(s.user_photos is not None for s in seen):
             columns["user_photos"] = [s.user_photos for s in seen]
         columns |= {n: [getattr(s, n) for s in seen] for n in COUNTS if n in ("retweets", "likes", *targets)}
@@ -137,15 +143,19 @@ class Twitter(Reader):
             files=files,
         )
 
-    def _images(self, photos: Iterable[str | None]) -> list[str | None]:
+    def _images(self, seen: Iterable[Sighting]) -> list[str | None]:
         """Path in the dataset of each photo's file, None where there is none; keys are `3_<media id>`."""
-        folder = self.image_root / "images"
-        names = sorted((f.name for f in folder.iterdir()), reverse=True) if folder.is_dir() else []
-        known = {name.split(".")[0]: f"images/{name}" for name in names}
-        pairs = (
-            ("", "") if p is None else (p, p.removeprefix("3_") if p.startswith("3_") else f"3_{p}") for p in photos
-        )
-        return [known.get(one) or known.get(other) for one, other in pairs]
+        known = {name.split(".")[0]: f"images/{name}" for name in _names(self.image_root / "images")}
+        archived = {
+            name.split("-")[0]: f"{folder}/{name}" for folder in _MEDIA for name in _names(self.image_root / folder)
+        }
+        found = []
+        for one in seen:
+            key = one.photo or ""
+            other = key.removeprefix("3_") if key.startswith("3_") else f"3_{key}"
+            names = (known.get(key), known.get(other), archived.get(one.post_id)) if key else ()
+            found.append(next(filter(None, names), None))
+        return found
 
     def _keep(self, raw: Raw) -> np.ndarray:
         """Which posts [n] pass the filters, applied one after the other."""
@@ -170,6 +180,11 @@ class Twitter(Reader):
             raw.filter(f"{name} {limit:g}", keep & ~passed & ~unknown)
             keep &= passed
         return keep
+
+
+def _names(folder: Path) -> list[str]:
+    """Names of the files in a folder, backwards, so that of several the first is met last."""
+    return sorted((f.name for f in folder.iterdir()), reverse=True) if folder.is_dir() else []
 
 
 def _tag(raw: Raw, posts: list[Post]) -> None:

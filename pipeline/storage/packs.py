@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.base.errors import UserError
+from pipeline.base.sections import Packing
 from pipeline.storage import pixels, store
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ class Outcome(NamedTuple):
     image_id: str
 
 
-def pack_batch(batch: Batch, folder: Path, packing: pixels.Packing) -> list[Outcome]:
+def pack_batch(batch: Batch, folder: Path, packing: Packing) -> list[Outcome]:
     """Open each original once, check it whole and pack it; runs in a worker.
 
     Writes at most one shard into `folder`, which appears there complete or not at all.
@@ -70,7 +71,7 @@ def pack_batch(batch: Batch, folder: Path, packing: pixels.Packing) -> list[Outc
     return outcomes
 
 
-def _pack_one(original: Original, packing: pixels.Packing, seen: set[str], writer: "_ShardWriter") -> str:
+def _pack_one(original: Original, packing: Packing, seen: set[str], writer: "_ShardWriter") -> str:
     data = pixels.read(original.path, original.size, packing)
     image_id = hashlib.sha256(data).hexdigest()
     if image_id not in seen:
@@ -83,7 +84,7 @@ def _pack_one(original: Original, packing: pixels.Packing, seen: set[str], write
 class _ShardWriter:
     """Collects images, a row group at a time; the shard is named by them, and only if there are any."""
 
-    def __init__(self, folder: Path, packing: pixels.Packing):
+    def __init__(self, folder: Path, packing: Packing):
         self._folder, self._temporary = folder, folder / f".{uuid.uuid4().hex}.tmp"
         self._schema = _SCHEMA.with_metadata({_KEY: _fingerprint(packing)})
         self._rows: list[tuple] = []
@@ -119,11 +120,11 @@ class _ShardWriter:
             self._temporary.unlink(missing_ok=True)
 
 
-def _fingerprint(packing: pixels.Packing) -> bytes:
+def _fingerprint(packing: Packing) -> bytes:
     return json.dumps(packing.fingerprint(), sort_keys=True).encode()
 
 
-def scan(folder: Path, packing: pixels.Packing) -> pd.DataFrame:
+def scan(folder: Path, packing: Packing) -> pd.DataFrame:
     """Images packed in `folder`: a row each with image_id, size, width, height, shard (file name) and row.
 
     An image in two shards is that of the first; shards of another packing, or damaged, are left out.

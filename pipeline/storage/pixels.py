@@ -6,8 +6,6 @@ that already is an upright RGB JPEG within `max_side` is kept byte for byte.
 """
 
 import io
-import os
-import stat
 import warnings
 from pathlib import Path
 
@@ -17,11 +15,13 @@ from PIL import Image, UnidentifiedImageError
 
 from pipeline.base.errors import UserError
 from pipeline.base.sections import Packing
+from pipeline.storage import formats
 
 # The size of a picture is checked against `max_pixels` before it is decoded.
 Image.MAX_IMAGE_PIXELS = None
 
-FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM", "QOI", "PSD")
+"""What Pillow decodes and whose header, which it reads first, says how large the picture is."""
 BYTES_PER_PIXEL = 8
 """The most an uncompressed picture takes (four channels of 16 bits); bigger files are not read."""
 ORIENTATION = 0x0112
@@ -29,23 +29,6 @@ ORIENTATION = 0x0112
 
 class Unusable(Exception):  # noqa: N818 - a status, not an error
     """A file that gives no picture; the argument is its status in the index."""
-
-
-def locate(image_root: str, relative: str) -> tuple[str, os.stat_result]:
-    """Real path of an image inside the dataset and its stat.
-
-    Raises `Unusable`: `outside` for a path that leaves `image_root` (itself a real path), `missing`.
-    """
-    path = os.path.realpath(Path(image_root, relative)) if "\0" not in relative else ""
-    if not path or Path(relative).is_absolute() or not Path(path).is_relative_to(image_root):
-        raise Unusable("outside" if path else "missing")
-    try:
-        found = Path(path).stat()
-    except OSError:
-        raise Unusable("missing") from None
-    if not stat.S_ISREG(found.st_mode):
-        raise Unusable("missing")
-    return path, found
 
 
 def read(path: str, size: int, packing: Packing) -> bytes:
@@ -65,8 +48,19 @@ def read(path: str, size: int, packing: Packing) -> bytes:
 def pack(data: bytes, packing: Packing) -> tuple[bytes, int, int]:
     """JPEG bytes to keep, and width and height of the upright original.
 
-    Raises `Unusable`: `truncated`, `too large`, `unreadable`.
+    What is broken beside the pixels, such as a colour profile, is no fault: the file is tried again without it.
+    Raises `Unusable`: `truncated`, `too large`, `unreadable`, or `unreadable: HEIC`, where the format is known.
     """
+    try:
+        return _open(data, packing)
+    except Unusable as reason:
+        bare = formats.bare(data)
+        if bare == data or str(reason) == "too large":
+            raise
+    return _open(bare, packing)
+
+
+def _open(data: bytes, packing: Packing) -> tuple[bytes, int, int]:
     Image.init()  # once; else Pillow knows only some of the formats
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # broken EXIF, odd palettes: the picture is what counts
@@ -76,9 +70,14 @@ def pack(data: bytes, packing: Packing) -> tuple[bytes, int, int]:
         except Unusable:
             raise
         except UnidentifiedImageError:
-            raise Unusable("unreadable") from None
+            raise Unusable(_unreadable(data)) from None
         except Exception as error:  # decoders raise whatever they like on broken files
-            raise Unusable("truncated" if _is_truncation(error) else "unreadable") from None
+            raise Unusable("truncated" if _is_truncation(error) else _unreadable(data)) from None
+
+
+def _unreadable(data: bytes) -> str:
+    name = formats.name(data)
+    return f"unreadable: {name}" if name else "unreadable"
 
 
 def _is_truncation(error: Exception) -> bool:
@@ -119,7 +118,10 @@ def _shrink(image: Image.Image, target: tuple[int, int]) -> Image.Image:
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:
-    return _TURNS.get(image.getexif().get(ORIENTATION, 1))
+    try:
+        return _TURNS.get(image.getexif().get(ORIENTATION))
+    except Exception:  # broken EXIF, whatever Pillow raises there: the picture is upright as far as anybody knows
+        return None
 
 
 _TURNS = {

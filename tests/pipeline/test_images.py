@@ -81,6 +81,7 @@ def test_every_bad_image_keeps_its_row_with_a_status(draw, packed, tmp_path):
     (root / "empty.jpg").touch()
     (root / "torn.jpg").write_bytes(good[: len(good) // 2])
     (root / "text.jpg").write_text("no picture")
+    (root / "page.jpg").write_text("<!DOCTYPE html><title>404</title>")
     (root / "bomb.png").write_bytes(draw["encoded"](Image.new("1", (20_000, 20_000)), "PNG"))
     (root / "link.jpg").symlink_to(tmp_path / "secret.jpg")
     (root / "linked.jpg").symlink_to("inside.jpg")
@@ -103,14 +104,19 @@ def test_every_bad_image_keeps_its_row_with_a_status(draw, packed, tmp_path):
         "empty.jpg": "empty",
         "torn.jpg": "truncated",
         "text.jpg": "unreadable",
+        "page.jpg": "unreadable: HTML",
         "bomb.png": "too large",
-        "link.jpg": "outside",
-        "away/secret.jpg": "outside",
+        "link.jpg": "ok",
+        "away/secret.jpg": "ok",
+        "away/../secret.jpg": "missing",
         "../secret.jpg": "outside",
         "images/../../secret.jpg": "outside",
         str(tmp_path / "secret.jpg"): "outside",
         str(root / "inside.jpg"): "outside",
         "/etc/passwd": "outside",
+        "..\\secret.jpg": "outside",
+        "%2e%2e/secret.jpg": "outside",
+        "C:\\pictures\\inside.jpg": "outside",
     }
     frame = pd.DataFrame({"post_id": [str(i) for i in range(len(expected))], "image": list(expected)})
     index = packed(frame)
@@ -121,6 +127,7 @@ def test_every_bad_image_keeps_its_row_with_a_status(draw, packed, tmp_path):
     audit = json.loads((tmp_path / "images/audit.json").read_text())
     assert audit["status"] == index["status"].value_counts().to_dict()
     assert audit["images"] == 2
+    assert audit["respelled"] == 0
 
 
 def test_a_file_nobody_may_read_is_unreadable(draw, packed, tmp_path, monkeypatch):
@@ -335,3 +342,63 @@ def test_reading_some_rows_of_a_shard_in_its_order(draw, packed, tmp_path, monke
         np.testing.assert_array_equal(got[index["image_id"][95]], np.asarray(image))
     (shard,) = packs.shards_of(tmp_path / "images", wanted)
     assert [i for i, _ in packs.read_shard(shard.path, shard.rows)] == shard.image_ids
+
+
+def test_paths_as_other_tools_write_them_are_found_unless_two_files_fit(draw, packed, tmp_path):
+    root = tmp_path / "raw"
+    composed, decomposed = "Caf\u00e9.jpg", "cafe\u0301.jpg"
+    names = ["images/c.jpg", "my pic.jpg", "D.JPG", decomposed, "E.jpg", "e.jpg", "F/G.jpg", "f/g.jpg", "50%.jpg"]
+    names += ["back\\slash.jpg", "a%20b.jpg", "a b.jpg"]
+    for i, name in enumerate(names):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(draw["encoded"](draw["noise"](seed=i)))
+    written = {
+        "images\\c.jpg": "ok",
+        "IMAGES\\C.JPG": "ok",
+        "./images/../images/c.jpg": "ok",
+        "my%20pic.jpg": "ok",
+        "My%20Pic.jpg": "ok",
+        "D.jpg": "ok",
+        composed: "ok",
+        "E.jpg": "ok",
+        "E.JPG": "two files fit",
+        "F/g.jpg": "two files fit",
+        "50%.jpg": "ok",
+        "back\\slash.jpg": "ok",
+        "a%20b.jpg": "ok",
+        "A b.jpg": "ok",
+        "D.jpeg": "missing",
+    }
+    frame = pd.DataFrame({"post_id": list(written), "image": list(written)})
+    assert dict(zip(written, packed(frame)["status"], strict=True)) == written
+    assert json.loads((tmp_path / "images/audit.json").read_text())["respelled"] == 7
+
+
+def test_a_folder_is_listed_once_however_many_pictures_are_missing(packed, tmp_path, monkeypatch):
+    listed = []
+    listdir = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda path: (listed.append(path), listdir(path))[1])
+    (tmp_path / "raw/images").mkdir(parents=True)
+    frame = pd.DataFrame({"post_id": [str(i) for i in range(500)], "image": [f"images/{i}.jpg" for i in range(500)]})
+    assert set(packed(frame)["status"]) == {"missing"}
+    assert len([path for path in listed if "raw" in str(path)]) == 2
+
+
+def test_links_in_the_folder_are_followed(draw, packed, tmp_path):
+    """As DVC leaves them with `cache.type symlink`, and as a person links to another disk."""
+    frame = draw["pictures"](tmp_path / "cache", 6)
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw/images").symlink_to(tmp_path / "cache")
+    for path in frame["image"]:
+        (tmp_path / "raw" / path).symlink_to(tmp_path / "cache" / path)
+    frame["image"] = [path if i % 2 else f"images/{path}" for i, path in enumerate(frame["image"])]
+    assert packed(frame)["status"].tolist() == ["ok"] * 6
+
+
+def test_what_was_remembered_under_older_rules_is_forgotten(draw, packed, tmp_path, opened, monkeypatch):
+    memory = tmp_path / "memory.parquet"
+    frame = draw["pictures"](tmp_path / "raw", 3)
+    packed(frame, memory=memory)
+    monkeypatch.setattr(images, "_STATUSES", images._STATUSES + 1)
+    packed(frame, memory=memory)
+    assert len(opened) == 6

@@ -234,7 +234,7 @@ def test_the_command_ends_in_one_line_and_a_status(tmp_path, project):
     )
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert done.stderr.splitlines()[-1].startswith("error: posts.csv: 1 of 1 rows dropped")
+    assert done.stderr.splitlines()[-1].startswith("error: posts.csv: column 'likes': of its 1 values none")
     assert not (tmp_path / "data").exists()
 
 
@@ -271,5 +271,80 @@ def test_one_time_of_collection_for_all_posts(run):
 
 
 def test_a_time_of_collection_that_is_none_is_said(run):
-    _, audit, _ = run("post_id,likes\na,1\n", collected_at="yesterday")
-    assert list(audit["tagged"]) == ["collected_at: no time (expected ISO 8601 or seconds since 1970)"]
+    with pytest.raises(UserError, match=r"column 'collected_at': of its 1 values none is left \(no time .*'yesterday'"):
+        run("post_id,likes\na,1\n", collected_at="yesterday")
+
+
+def test_the_most_popular_posts_are_read_and_stay(run):
+    rows = [f'p{i},"{i * 617:,}","{i * 1234:,}"' for i in range(1, 20)]
+    frame, audit, _ = run("post_id,likes,followers\n" + "\n".join(rows) + "\n", max_dropped=0.0)
+    assert frame["likes"].tolist() == [i * 617 for i in range(1, 20)]
+    assert frame["followers"].tolist() == [i * 1234 for i in range(1, 20)]
+    assert audit["tagged"] == audit["dropped"] == {}
+
+
+def test_a_column_that_loses_all_its_values_stops_the_stage(run, tmp_path):
+    content = "post_id,likes,followers,posted_at\na,1,n.v.,5/6/2024\nb,2,viele,6/5/2024\nc,3,,\n"
+    with pytest.raises(
+        UserError, match=r"column 'posted_at': of its 2 .*\(day or month first\? set dataset.time_format"
+    ):
+        run(content, leave_out=["followers"])
+    with pytest.raises(UserError, match=r"'followers': of its 2 .*no number: 2, first: posts\.csv, row 2.*'n\.v\.'\)"):
+        run(content, time_format="%d/%m/%Y")
+    assert not (tmp_path / "data").exists()
+    frame, audit, _ = run(content, leave_out=["followers"], time_format="%d/%m/%Y", time_zone="Europe/Berlin")
+    assert frame["posted_at"][0].isoformat() == "2024-06-04T22:00:00+00:00"
+    assert audit["left_out"] == ["followers (dataset.leave_out)"]
+
+
+def test_what_a_target_is_made_of_cannot_be_left_out(run):
+    with pytest.raises(UserError, match=r"dataset\.leave_out: 'likes' is needed"):
+        run("post_id,likes\na,1\n", leave_out=["likes"])
+
+
+@pytest.mark.parametrize(("large", "stops"), [(True, True), (False, False)])
+def test_losses_that_size_decides_stop_the_stage(run, large, stops):
+    lost = [f"p{i},{9000 + i if large else 10 + i}+" for i in range(8)]
+    content = "post_id,likes\n" + "\n".join([f"q{i},{i}" for i in range(30)] + lost) + "\n"
+    if stops:
+        with pytest.raises(UserError, match=r"targets\.likes: 8 values are no number and larger .*row 32, '9000\+'\)"):
+            run(content)
+    else:
+        assert len(run(content)[0]) == 30
+
+
+def test_dates_among_counts_are_no_large_counts(run):
+    rows = [*(f"q{i},{i}" for i in range(30)), *(f"p{i},2024-05-0{i}" for i in range(1, 5))]
+    assert len(run("post_id,likes\n" + "\n".join(rows))[0]) == 30
+
+
+def test_drafts_lose_no_row(make_params, tmp_path):
+    drafts = tmp_path / "drafts.csv"
+    drafts.write_text('post_id,text,likes\na,one,\n,two,\na,three,\ntorn\n"open,x\n7.0,last,many\n')
+    frame, _, audit = posts.read_drafts(make_params()["dataset"], drafts)
+    assert frame["post_id"].tolist() == ["a", "3", "a", "5", "6", "7"]
+    assert frame["text"].fillna("-").tolist() == ["one", "two", "three", "-", "-", "last"]
+    assert audit.read == audit.kept == 6
+    assert audit.tagged["torn row"] == 2
+    assert audit.tagged["post_id: missing, the row number serves"] == 3
+
+
+def test_links_know_the_same_users_and_posts_however_they_are_spelled(run, tmp_path):
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw/interactions.json").write_text(
+        '[{"user_id": 7.0, "post_id": 1, "kind": "like", "at": 1704067200}]'
+    )
+    _, audit, paths = run("post_id,likes,user_id\n1.0,5,7\n")
+    links = store.read_frame(paths.interactions)
+    assert links[["user_id", "post_id"]].values.tolist() == [["7", "1"]]
+    assert links["at"][0].year == 2024
+    assert audit["interactions"] == {"read": 1, "kept": 1}
+
+
+def test_halves_of_characters_pass_every_part_of_the_audit(run):
+    content = '{"post_id": "a\\ud800", "likes": 1, "text": "\\udc00", "tags": ["\\ud83d"], "x\\udfff": 2}\n'
+    content += '{"post_id": "b", "likes": "\\ud800", "image": "\\ud800.jpg", "posted_at": "\\ud800"}\n'
+    content += '{"post_id": "c", "likes": 2, "posted_at": "2024-01-01", "user_id": "\\ud800"}\n'
+    frame, audit, _ = run(content, name="posts.jsonl")
+    assert frame["post_id"].tolist() == ["a\ufffd", "c"]
+    assert audit["left_out"] == ["x\ufffd"]

@@ -197,3 +197,35 @@ def test_packing_changed_since_training_is_refused(trained, drafts):
     p = replace(p, images=replace(p.images, max_side=32))
     with pytest.raises(UserError, match="packing changed since training"):
         predict.predict(trained, p, "stack", drafts)
+
+
+def test_as_many_predictions_as_drafts_in_their_order(trained, drafts):
+    table = pd.read_csv(drafts).head(4)
+    alone = run(trained, "stack", drafts).head(4)
+    table["post_id"] = ["same", None, "same", "last"]
+    odd = drafts.with_name("twice.csv")
+    table.to_csv(odd, index=False)
+    with odd.open("a") as file:
+        file.write("torn\n")
+    scored = run(trained, "stack", odd)
+    assert scored["post_id"].tolist() == ["same", "3", "same", "last", "6"]
+    np.testing.assert_allclose(scored["likes"][:4], alone["likes"], rtol=1e-5)
+    assert np.isfinite(scored["likes"]).all()
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
+def test_a_users_number_is_the_same_user_however_it_is_spelled(drafts, tmp_path, caplog, ending):
+    from tests.conftest import build_posts, write_params, write_posts_folder, write_table
+
+    made = build_posts(40, users=4)
+    made["user_id"] = made["user_id"].str[1:].astype(float) + 103
+    write_posts_folder(tmp_path / "raw", posts=made, images=False)
+    paths = write_params(tmp_path, systems={"user_mean": {}}, dataset={"max_dropped": 0.0})
+    run_stages(paths, results=False)
+    assert "103.0" in (tmp_path / "raw/posts.csv").read_text()
+    likes = {}
+    for kind, user in (("whole", 106), ("text", "106"), ("float", 106.0), ("stranger", 7)):
+        path = write_table(tmp_path / f"{kind}{ending}", pd.DataFrame({"post_id": ["x"], "user_id": [user]}))
+        likes[kind] = run(paths, "user_mean", path)["likes"][0]
+    assert likes["whole"] == likes["text"] == likes["float"] != likes["stranger"]
+    assert caplog.text.count("1 of 1 drafts are by users never seen in training") == 1

@@ -12,6 +12,9 @@ log = logging.getLogger(__name__)
 EXAMPLES = 5
 """Offending rows named for each reason."""
 
+_NAMED = 30
+"""Columns that a line of the log lists."""
+
 Source = str | Sequence[str]
 """The file of all rows, or of each."""
 
@@ -86,7 +89,8 @@ class Audit:
             for reason, n in counter.most_common():
                 log.warning("%s: %d %s: %s (first: %s)", source, n, word, reason, self.where(reason))
         if self.left_out:
-            log.info("%s: columns left out: %s", source, ", ".join(self.left_out))
+            more = f" and {len(self.left_out) - _NAMED} more" if len(self.left_out) > _NAMED else ""
+            log.info("%s: columns left out: %s%s", source, ", ".join(self.left_out[:_NAMED]), more)
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, as JSON values."""

@@ -33,6 +33,10 @@ LOST_DIGITS = "an id whose last digits a spreadsheet rounded away"
 SEVERAL = "several pictures, the first is taken"
 
 _TRUE, _FALSE = ("1", "true", "yes", "t", "y", "1.0"), ("0", "false", "no", "f", "n", "0.0")
+_BROKEN = re.compile("[\u00c2-\u00f4][\u0080-\u00bf" + bytes(range(0x80, 0xA0)).decode("cp1252", "ignore") + "]")
+"""The first two bytes of a letter in UTF-8, read as Latin-1 or Windows-1252; only then is it worth a closer look."""
+_PROTECTED = re.compile(r"""="([^"]+)"|'(\d+)""")
+"""How tools keep a spreadsheet from taking an id for a number."""
 _WHOLE = re.compile(r"(\d+)\.0*")
 _SCIENTIFIC = re.compile(r"(\d)(?:\.(\d*))?[eE]\+?(\d{1,2})")
 _EXACT = 2**53
@@ -98,7 +102,9 @@ def _id(value: Any) -> tuple[str | None, str | None]:
     if isinstance(value, float) and abs(value) >= _EXACT:
         return _string(value)[0], LOST_DIGITS
     text, problem = _string(value)
-    if text is None:
+    if text is not None and text[0] in "='" and (protected := _PROTECTED.fullmatch(text)):
+        text = protected[1] or protected[2]
+    if text is None or not text[0].isdecimal() or text.isdecimal():
         return text, problem
     whole, scientific = _WHOLE.fullmatch(text), _SCIENTIFIC.fullmatch(text)
     if scientific:
@@ -116,7 +122,7 @@ _SHOWN = 6
 
 def _text(value: Any) -> tuple[str | None, str | None]:
     text, problem = _string(value)
-    if text is None or text.isascii() or problem == HALF:
+    if text is None or text.isascii() or problem == HALF or not _BROKEN.search(text):
         return text, problem
     fixed = ftfy.fix_encoding(text)
     return (text, problem) if fixed == text else (fixed, MOJIBAKE)
@@ -125,9 +131,8 @@ def _text(value: Any) -> tuple[str | None, str | None]:
 def _string(value: Any) -> tuple[str | None, str | None]:
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # what a whole number becomes in a column with gaps
-    value = listed.content(value)
-    if isinstance(value, list | dict | bytes) or is_missing(value):
-        return None, None if is_missing(value) else "no text"
+    if isinstance(value, list | dict | bytes):
+        return None, "no text"
     text, problem = str(value).strip(), None
     try:
         text.encode()
@@ -150,7 +155,6 @@ def _path(value: Any) -> tuple[str | None, str | None]:
 
 
 def _tags(value: Any) -> tuple[str | None, str | None]:
-    value = listed.content(value)
     if isinstance(value, str):
         value = found if (found := listed.from_text(value)) is not None else value
     if isinstance(value, list):
@@ -165,7 +169,6 @@ def _comments(value: Any) -> tuple[list[str] | None, str | None]:
     if isinstance(value, str):
         found = listed.from_text(value)
         value = value.splitlines() if found is None else found
-    value = listed.content(value)
     if not isinstance(value, list):
         return None, "no list of comments"
     cleaned = [_text(listed.word(comment)) for comment in value if not is_missing(comment)]

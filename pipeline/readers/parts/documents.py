@@ -14,7 +14,7 @@
 
 import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from pipeline.readers.parts.clean import mended
@@ -30,25 +30,37 @@ class Shapeless(ValueError):  # noqa: N818 - what a document is
     """A document that holds no records; the argument says why."""
 
 
-def loads(text: str) -> Any:
-    """A JSON text, also as a script assigns it (`window.YTD.tweets.part0 = [...]`). Raises as `json.loads` does."""
+def loads(text: str, halved: Callable[[], None] = lambda: None) -> Any:
+    """A JSON text, also as a script assigns it (`window.YTD.tweets.part0 = [...]`). Raises as `json.loads` does.
+
+    Halves of surrogate pairs, which no file can hold, are replaced, and `halved` is called where there are any.
+    """
     script = _SCRIPT.match(text)
     value = json.loads(text[script.end() :].rstrip().removesuffix(";") if script else text)
-    return _named_well(value) if "\\ud" in text or "\\uD" in text else value
+    if "\\ud" not in text and "\\uD" not in text:
+        return value
+    whole = _whole(value)
+    if whole != value:
+        halved()
+    return whole
 
 
-def _named_well(value: Any) -> Any:
-    """The value with halves of surrogate pairs in the names of fields replaced; those of texts are cleaned later."""
+def _whole(value: Any) -> Any:
+    if isinstance(value, str):
+        return mended(value)
     if isinstance(value, dict):
-        return {mended(name): _named_well(inner) for name, inner in value.items()}
-    return [_named_well(inner) for inner in value] if isinstance(value, list) else value
+        return {mended(name): _whole(inner) for name, inner in value.items()}
+    return [_whole(inner) for inner in value] if isinstance(value, list) else value
 
 
 def records(value: Any, names: Collection[str] = ()) -> list[Record]:
     """The rows of a document in one of the shapes above, in their order.
 
-    `names` are fields to expect; they tell rows from columns where the keys do not. Raises `Shapeless`.
+    `names` are fields to expect, with points for what stands inside; they tell rows from columns where the keys do
+    not. Raises `Shapeless`.
     """
+    if isinstance(value, dict) and any("." in name and dig(value, name) is not None for name in names):
+        return [value]
     found = _table(value, names)
     if found is None:
         found = _inside(value, names, _DEEPEST)
@@ -75,7 +87,7 @@ def is_table(value: Any, names: Collection[str] = ()) -> bool:
 
 def is_record(value: Record, names: Collection[str] = ()) -> bool:
     """Whether an object is one row, for it has a field of `names` and is no table of them."""
-    return any(name in value for name in names) and not is_table(value, names)
+    return any(dig(value, name) is not None for name in names) and not is_table(value, names)
 
 
 def _table(value: Any, names: Collection[str]) -> list[Record] | None:

@@ -3,9 +3,10 @@
 import io
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pyarrow.parquet as pq
 from pipeline.base.errors import UserError
 from pipeline.readers.parts import delimited, documents
 from pipeline.readers.parts.audit import Audit
+from pipeline.readers.parts.clean import HALF
 from pipeline.readers.parts.texts import PACKED, read_bytes, read_text
 
 ENDINGS = ("csv", "tsv", "jsonl", "json", "js", "parquet")
@@ -76,7 +78,8 @@ def _read_delimited(path: Path, text: str, ending: str, audit: Audit) -> Records
 
 
 def _read_lines(path: Path, text: str, names: Collection[str], audit: Audit) -> Records:
-    found = [(i, _parse(line)) for i, line in enumerate(io.StringIO(text, newline=None), 1) if line.strip()]
+    lines = [(i, line) for i, line in enumerate(io.StringIO(text, newline=None), 1) if line.strip()]
+    found = [(i, _parse(line, partial(audit.tag, HALF, path.name, [i]))) for i, line in lines]
     good = [(i, record) for i, record in found if isinstance(record, dict)]
     if not good or (len(found) == 1 and not documents.is_record(good[0][1], names)):
         with suppress(UserError):
@@ -86,9 +89,9 @@ def _read_lines(path: Path, text: str, names: Collection[str], audit: Audit) -> 
     return _in_columns([record for _, record in good], [i for i, _ in good], torn)
 
 
-def _parse(line: str) -> Any:
+def _parse(line: str, halved: Callable[[], None] = lambda: None) -> Any:
     try:
-        return documents.loads(line)
+        return documents.loads(line, halved)
     except (ValueError, RecursionError):
         return None
 
@@ -118,7 +121,7 @@ def _whole(value: Any) -> tuple[list[int], list[int]]:
 
 def _loads(path: Path, text: str, names: Collection[str], audit: Audit) -> Any:
     try:
-        return documents.loads(text)
+        return documents.loads(text, partial(audit.tag, HALF, path.name, [1]))
     except json.JSONDecodeError as error:
         first = text.lstrip().split("\n", 1)[0]
         if error.msg.startswith("Extra data") and isinstance(_parse(first), dict):
@@ -166,5 +169,7 @@ def _values(column: pa.ChunkedArray) -> list[Any]:
 def _value(scalar: pa.Scalar) -> Any:
     try:
         return scalar.as_py()
+    except UnicodeDecodeError:
+        return scalar.as_buffer().to_pybytes().decode("utf-8", "replace")
     except (OverflowError, ValueError):
         return "a value beyond Python's range"

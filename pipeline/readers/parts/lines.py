@@ -6,15 +6,18 @@ the connection open, are nothing.
 
 import gzip
 import io
+import os
 import re
 import zlib
 from collections.abc import Collection, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pipeline.base.errors import UserError
 from pipeline.readers.parts import documents
 from pipeline.readers.parts.audit import Audit
+from pipeline.readers.parts.clean import HALF
 from pipeline.readers.parts.texts import decode
 
 ENDINGS = (".jsonl", ".json", ".jsonl.gz", ".json.gz")
@@ -22,10 +25,19 @@ _MAGIC = b"\x1f\x8b"
 _OPENING = re.compile(rb"(\xef\xbb\xbf)?\s*(?:[A-Za-z_$][\w.$]*\s*=\s*)?[\[{][\[{\s]*")
 
 
-def find(folder: Path) -> list[Path]:
-    """Files of JSON lines in a folder and those below it, sorted by path; hidden ones are left out."""
-    files = (f for f in folder.rglob("*") if f.name.lower().endswith(ENDINGS) and f.is_file())
-    return sorted(f for f in files if not any(part.startswith(".") for part in f.relative_to(folder).parts))
+def find(folder: Path, others: re.Pattern[str] | None = None) -> list[Path]:
+    """Files of JSON lines in a folder and those below it, sorted by path, and files of `others`' names.
+
+    Links are followed, hidden files and folders left out.
+    """
+    files, met = [], set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = [] if os.path.realpath(place) in met else [f for f in folders if not f.startswith(".")]
+        fits = [n for n in names if n.lower().endswith(ENDINGS) or (others and others.fullmatch(n))]
+        if os.path.realpath(place) not in met:
+            files += [Path(place, n) for n in fits if not n.startswith(".")]
+        met.add(os.path.realpath(place))  # a link may lead back
+    return sorted(file for file in files if file.is_file())
 
 
 def read_values(path: Path, name: str, audit: Audit, fields: Collection[str] = ()) -> Iterator[tuple[int, Any]]:
@@ -42,7 +54,7 @@ def read_values(path: Path, name: str, audit: Audit, fields: Collection[str] = (
             data = b"".join([data, *(rest for _, rest in lines)])
         empty = False
         try:
-            value = documents.loads(decode(data, name, audit, line))
+            value = documents.loads(decode(data, name, audit, line), partial(audit.tag, HALF, name, [line]))
         except (ValueError, RecursionError):
             audit.read += 1
             audit.drop("broken line: no JSON", name, [line])

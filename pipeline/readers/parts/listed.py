@@ -43,11 +43,9 @@ def word(element: Any) -> Any:
     return element
 
 
-def content(value: Any) -> Any:
+def content(value: dict[str, Any]) -> Any:
     """Flickr's `{"_content": "text"}` as its text, and `{"tag": [...]}`, an object around one list, as the list."""
-    if isinstance(value, dict):
-        if "_content" in value:
-            return value["_content"]
-        if len(value) == 1 and isinstance(inner := next(iter(value.values())), list):
-            return inner
-    return value
+    if "_content" in value:
+        return value["_content"]
+    inner = next(iter(value.values())) if len(value) == 1 else None
+    return inner if isinstance(inner, list) else value

@@ -1,6 +1,7 @@
 """Losses of whole columns, and of the largest or smallest values: what is left would mislead, so reading stops."""
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -57,9 +58,13 @@ def _of(reason: str, column: str) -> bool:
     return reason.startswith(f"{column}: ")
 
 
+_NUMERAL = re.compile(r"\D{0,3}(\d[\d.,'\u2019\s]{0,20})\D{0,8}")
+"""What somebody may have meant as one number, with a sign before it or a unit behind; no date, no address."""
+
+
 def _size(value: Any) -> float:
-    digits = "".join(c for c in str(value)[:50] if c.isdecimal()) if isinstance(value, str | int | float) else ""
-    return math.log10(int(digits) + 1) if digits else math.nan
+    match = _NUMERAL.fullmatch(value) if isinstance(value, str) else None
+    return math.log10(int(re.sub(r"\D", "", match[1])) + 1) if match else math.nan
 
 
 def _shown(value: Any) -> str:

@@ -8,6 +8,7 @@ sort. `1.234` is 1.234, unless another value, such as `1.234.567`, shows that po
 import math
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ _LAKHS = re.compile(_SIGN + r"[1-9]\d?(,\d\d)+,\d{3}(\.\d+)?")
 _COMMAS_AND_POINT = re.compile(_SIGN + r"[1-9]\d{0,2}(,\d{3})+\.\d+")
 _POINTS = re.compile(_SIGN + r"[1-9]\d{0,2}(\.\d{3}){2,}(,\d+)?|" + _SIGN + r"[1-9]\d{0,2}\.\d{3},\d+")
 _ONE_POINT = re.compile(_SIGN + r"[1-9]\d{0,2}\.\d{3}")
+_FRACTION = re.compile(_SIGN + r"\d+\.\d+")
 _DECIMAL_COMMA = re.compile(_SIGN + r"\d+,\d+")
 _OTHERS = re.compile(_SIGN + rf"[1-9]\d{{0,2}}(?:(?:{_BLANKS}\d{{3}})+|(?:['\u2019]\d{{3}})+)([.]\d+)?")
 _ROUNDED = re.compile(_SIGN + rf"(\d+(?:\.\d+)?){_BLANKS}?([KMB])", re.IGNORECASE)
@@ -46,19 +48,20 @@ def counts(values: Sequence[Any]) -> Cleaned:
 
 
 def measures(values: Sequence[Any]) -> Cleaned:
-    """Finite numbers, float64, that nobody writes in thousands: degrees, hours. `48,208` is none of them."""
+    """Finite numbers, float64, that nobody writes in thousands: degrees, hours. `48,208` is 48.208."""
     cleaned, problems = each(values, lambda value: _number(value, commas=False, points=False, plain=True))
     return cleaned.astype(np.float64), problems
 
 
 def _groups(values: Sequence[Any]) -> tuple[bool, bool]:
     """Whether commas, and whether single points, of this column stand between thousands."""
-    texts = [_plain(value) for value in values if isinstance(value, str)]
+    texts = [_plain(value) for value in values if isinstance(value, str) and ("," in value or value.count(".") > 1)]
     grouped = sum(_COMMAS.fullmatch(text) is not None for text in texts)
     decimal = sum(bool(_DECIMAL_COMMA.fullmatch(text) and not _COMMAS.fullmatch(text)) for text in texts)
-    shown = any(_POINTS.fullmatch(text) for text in texts)
-    fraction = any(re.fullmatch(_SIGN + r"\d+\.\d+", text) and not _ONE_POINT.fullmatch(text) for text in texts)
-    return grouped >= decimal and not shown, shown and not fraction
+    if not any(_POINTS.fullmatch(text) for text in texts):
+        return grouped >= decimal, False
+    ones = [_plain(value) for value in values if isinstance(value, str) and value.count(".") == 1 and "," not in value]
+    return False, not any(_FRACTION.fullmatch(text) and not _ONE_POINT.fullmatch(text) for text in ones)
 
 
 def _plain(text: str) -> str:
@@ -66,24 +69,40 @@ def _plain(text: str) -> str:
 
 
 def _number(value: Any, *, commas: bool, points: bool, plain: bool = False) -> tuple[float | None, str | None]:
-    if isinstance(value, str) and value.strip().lower() in NOTHING:
-        return None, None
     if isinstance(value, str):
-        value = _plain(value)
-        rounded = None if plain else _ROUNDED.fullmatch(value)
-        if rounded:
-            sign = -1 if value.startswith("-") else 1
-            return sign * round(float(rounded[1]) * _UNITS[rounded[2].lower()], 3), ROUNDED
-        if not plain:
-            value = _without_groups(value, commas=commas, points=points)
+        return _from_text(value, commas=commas, points=points, plain=plain)
     try:
-        number = float("text" if isinstance(value, str) and "_" in value else value)  # Python takes 1_000 for 1000
+        return _finite(float(value))
     except (TypeError, ValueError, OverflowError):
         return None, UNREADABLE
+
+
+def _from_text(text: str, *, commas: bool, points: bool, plain: bool) -> tuple[float | None, str | None]:
+    if not points or text.isdecimal():  # nearly all, and nothing to think about
+        with suppress(ValueError):
+            number = float(text)
+            if math.isfinite(number) and "_" not in text:  # Python takes 1_000 for 1000
+                return number, None
+    if text.strip().lower() in NOTHING:
+        return None, None
+    text = _plain(text)
+    rounded = None if plain else _ROUNDED.fullmatch(text)
+    if rounded:
+        sign = -1 if text.startswith("-") else 1
+        return sign * round(float(rounded[1]) * _UNITS[rounded[2].lower()], 3), ROUNDED
+    try:
+        if plain and _DECIMAL_COMMA.fullmatch(text):
+            text = text.replace(",", ".")
+        return _finite(float("text" if "_" in text else text if plain else _without_groups(text, commas, points)))
+    except ValueError:
+        return None, UNREADABLE
+
+
+def _finite(number: float) -> tuple[float | None, str | None]:
     return (number, None) if math.isfinite(number) else (None, "not finite")
 
 
-def _without_groups(text: str, *, commas: bool, points: bool) -> str:
+def _without_groups(text: str, commas: bool, points: bool) -> str:
     if (commas and _COMMAS.fullmatch(text)) or _LAKHS.fullmatch(text) or _COMMAS_AND_POINT.fullmatch(text):
         return text.replace(",", "")
     if _POINTS.fullmatch(text) or (points and (_ONE_POINT.fullmatch(text) or _DECIMAL_COMMA.fullmatch(text))):

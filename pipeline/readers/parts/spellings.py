@@ -27,7 +27,7 @@ def to_iso(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _one_as_iso(text: str, day_first: bool | None) -> tuple[str, bool]:
-    if _PLAIN.fullmatch(text):
+    if PLAIN.fullmatch(text):
         return text, False
     number = _DIGITS.fullmatch(text)
     if number:
@@ -54,7 +54,7 @@ def _one_as_iso(text: str, day_first: bool | None) -> tuple[str, bool]:
 
 _LONGEST = 100
 """Characters; no time is longer, and what guesses at forms is given nothing longer."""
-_PLAIN = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?")
+PLAIN = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?")
 _DIGITS = re.compile(r"(\d{9,20})(\.\d*)?")
 _SEPARATOR = r"(?P<separator>[-/.])"
 _YEAR_FIRST = re.compile(

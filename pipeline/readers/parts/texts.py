@@ -1,6 +1,6 @@
 """Bytes on disk as text.
 
-Text is UTF-8, with or without a byte-order mark, or UTF-16 with one. Bytes that are no UTF-8 are read as
+Text is UTF-8, with or without a byte-order mark, or UTF-16. Bytes that are no UTF-8 are read as
 Windows-1252, each by itself, and the file is tagged. `.gz` and `.xz` are unpacked.
 """
 
@@ -17,6 +17,8 @@ from pipeline.readers.parts.audit import Audit
 
 PACKED = ("gz", "xz")
 NO_UTF8 = "bytes that are no UTF-8, read as Windows-1252"
+_LOOK = 400
+"""Bytes that show UTF-16 without a mark."""
 _MOST_BYTES = 1 << 32
 """Unpacked; a larger text is not read whole."""
 
@@ -30,6 +32,9 @@ def decode(data: bytes, name: str, audit: Audit, line: int | None = None) -> str
     """Bytes as text; where they are no UTF-8 the file `name` is tagged at `line`, or at their own."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16", "replace")
+    zeros = [data[start:_LOOK:2].count(0) for start in (1, 0)]
+    if min(zeros) == 0 and max(zeros) * 4 > len(data[:_LOOK]):  # every other byte of Latin letters
+        return data.decode("utf-16-le" if zeros[0] > zeros[1] else "utf-16-be", "replace")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -111,6 +111,8 @@ def _text(value: Any) -> tuple[str | None, str | None]:
         return value.isoformat(), None
     if isinstance(value, float) and math.isfinite(value):
         value = format(value, "f")
+    if isinstance(value, str) and spellings.PLAIN.fullmatch(value):
+        return value, None
     text = " ".join(str(value).split())
     text = re.sub(r"\s*(UTC|GMT|z)$", "Z", text)
     return (None if text.lower() in NOTHING else text), None

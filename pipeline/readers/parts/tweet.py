@@ -1,10 +1,16 @@
 """A tweet as one line of a file shows it, and how to take untrusted JSON apart."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import pandas as pd
+
+from pipeline.readers.parts.times import times
+
+NO_TWEET = "no tweet of the API in this line"
 COUNTS = ("retweets", "likes", "replies", "quotes", "views")
 
 
@@ -68,32 +74,30 @@ def identifier(value: Any, *keys: str) -> str | None:
 
 _TWITTER = re.compile(r"\w{3} (\w{3}) (\d\d) (\d\d:\d\d:\d\d) ([+-]\d{4}) (\d{4})")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_SECONDS = 1e11
-"""A number below is seconds since 1970, above it milliseconds."""
 
 
 def moment(value: Any) -> datetime | None:
-    """UTC time of `Wed Oct 10 20:19:24 +0000 2018`, ISO 8601, or seconds or milliseconds since 1970."""
+    """UTC time of `Wed Oct 10 20:19:24 +0000 2018` and of all that `times` reads; None where it is none."""
     if isinstance(value, datetime):
         return value
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
-    try:
-        if not isinstance(value, str) or value.strip().isdecimal():
-            number = float(value)
-            return datetime.fromtimestamp(number if abs(number) < _SECONDS else number / 1000, UTC)
-        time = datetime.fromisoformat(_iso(value.strip()))
-        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
-    except (ValueError, OverflowError, OSError):
+    match = _TWITTER.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match:  # what most tweets have, a hundred times as fast
+        month, day, time, zone, year = match.groups()
+        with suppress(ValueError):
+            iso = f"{year}-{_MONTHS.index(month) + 1:02d}-{day}T{time}{zone}"
+            return datetime.fromisoformat(iso).astimezone(UTC)
         return None
+    if isinstance(value, str) and _ISO.fullmatch(value.strip()):
+        with suppress(ValueError, OverflowError):
+            return datetime.fromisoformat(value.strip()).astimezone(UTC)
+        return None
+    found = times([value])[0][0]
+    return None if pd.isna(found) else found.to_pydatetime()
 
 
-def _iso(text: str) -> str:
-    match = _TWITTER.fullmatch(text)
-    if not match:
-        return text
-    month, day, time, zone, year = match.groups()
-    return f"{year}-{_MONTHS.index(month) + 1:02d}-{day}T{time}{zone}"
+_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3,6})?(Z|[+-]\d\d:\d\d)")
 
 
 _FIRST_SNOWFLAKE = 30_000_000_000
@@ -108,4 +112,4 @@ def posted_at(tweet: dict[str, Any], post_id: str) -> Any:
         return moment(said) or said
     if not post_id.isdecimal() or not _FIRST_SNOWFLAKE < int(post_id) < 1 << 63:
         return None
-    return moment((int(post_id) >> 22) + _SNOWFLAKE_EPOCH)
+    return datetime.fromtimestamp(((int(post_id) >> 22) + _SNOWFLAKE_EPOCH) / 1000, UTC)

@@ -10,7 +10,7 @@ from datetime import datetime
 from html import unescape
 from typing import Any
 
-from pipeline.readers.parts.tweet import Found, Sighting, dig, each, identifier, moment, posted_at
+from pipeline.readers.parts.tweet import NO_TWEET, Found, Sighting, dig, each, identifier, moment, posted_at
 
 LOST = "retweet whose original is not there"
 _KINDS = {"3": "photo", "7": "video", "13": "video", "16": "animated_gif"}
@@ -43,6 +43,9 @@ class _Page:
         at = self._collected_at or moment(_time(tweet))
         if post_id is None:
             self.found.damages.append("tweet without id")
+            return
+        if "text" not in tweet and not tweet.get("referenced_tweets"):
+            self.found.damages.append(NO_TWEET)  # every platform has data with an id
             return
         if original is None:
             self.found.notices.append(LOST)

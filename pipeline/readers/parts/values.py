@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.readers.parts.listed import content
+
 Cleaned = tuple[Any, dict[str, np.ndarray]]
 """n clean values and, by problem, a mask [n]."""
 
@@ -17,7 +19,8 @@ def each(values: Sequence[Any], convert: Callable[[Any], tuple[Any, str | None]]
     """`convert` gives a clean value, or None, and the problem it met, or None; missing values never reach it."""
     cleaned, problems = np.empty(len(values), dtype=object), {}
     for i, value in enumerate(values):
-        cleaned[i], problem = (None, None) if is_missing(value) else convert(value)
+        inner = content(value) if isinstance(value, dict) else value
+        cleaned[i], problem = (None, None) if is_missing(inner) else convert(inner)
         if problem:
             problems.setdefault(problem, np.zeros(len(values), dtype=bool))[i] = True
     return cleaned, problems

@@ -18,10 +18,9 @@ from pipeline.base import params
 from pipeline.base.compute import Compute
 from pipeline.base.errors import UserError
 from pipeline.base.paths import Paths
-from pipeline.base.sections import Entry
+from pipeline.base.sections import Entry, Packing
 from pipeline.storage import packs, store
 from pipeline.storage.packs import read_images
-from pipeline.storage.pixels import Packing
 
 ROOT = Path(__file__).parents[3]
 KILLED = """

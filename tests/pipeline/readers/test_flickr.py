@@ -254,3 +254,21 @@ def test_posts_not_published_yet_need_no_labels(tmp_path):
 def test_a_path_that_is_no_folder_is_one_line(run):
     with pytest.raises(UserError, match=r"raw: no such folder; dataset\.path is the folder with data\.json"):
         run()
+
+
+def test_fields_that_are_not_taken_are_named(tmp_path, run):
+    folder = write(tmp_path / "raw", rows())
+    lines = [json.loads(line) for line in (folder / "data.json").read_text().splitlines()]
+    (folder / "data.json").write_text("".join(json.dumps({**line, "license": 4}) + "\n" for line in lines))
+    assert "license (data.json)" in run()[1]["left_out"]
+
+
+@pytest.mark.parametrize("orient", ["records", "columns", "index", "split", "table"])
+def test_texts_that_went_through_a_frame_of_pandas(tmp_path, run, orient):
+    folder = write(tmp_path / "raw", rows())
+    expected, _ = run()
+    pd.read_json(folder / "data.json", lines=True).to_json(tmp_path / "other.json", orient=orient)
+    (tmp_path / "other.json").rename(folder / "data.json")
+    frame, audit = run()
+    assert frame.equals(expected)
+    assert audit["read"] == audit["kept"] == 12

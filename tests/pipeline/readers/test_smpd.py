@@ -1,3 +1,6 @@
+import json
+import shutil
+
 import pytest
 
 from pipeline import posts
@@ -188,3 +191,74 @@ def test_drafts_need_no_labels(smpd_folder):
     folder = smpd_folder(n=6, users=2, images=False)
     (folder / "train_label.txt").unlink()
     assert "score" not in Smpd(path=str(folder)).read(None).posts
+
+
+def by_row(table):
+    return {name: {str(i): value for i, value in enumerate(column)} for name, column in table.items()}
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        by_row,
+        lambda table: {str(i): record for i, record in enumerate(as_records(table))},
+        lambda table: {"columns": list(table), "index": [], "data": [list(r.values()) for r in as_records(table)]},
+        lambda table: {"schema": {"fields": []}, "data": as_records(table)},
+    ],
+)
+def test_tables_in_every_shape_of_pandas_are_the_same(run, make_smpd_tables, shape):
+    expected, _ = run()
+    tables = make_smpd_tables(12, 3)
+    for name, table in tables.items():
+        if name.endswith(".json"):
+            tables[name] = shape(table if isinstance(table, dict) else as_lists(table))
+    assert run(tables)[0].equals(expected)
+
+
+def test_the_names_of_other_releases(run, make_smpd_tables, tmp_path):
+    expected, _ = run()
+    shutil.rmtree(tmp_path / "raw")
+    tables = make_smpd_tables(12, 3)
+    user = tables.pop("train_user_data.json")
+    user["timezone_id"] = user.pop("timezone_timezone_id")
+    paths = tables.pop("train_img_filepath.txt")
+    other = {
+        "train_userdata.json": by_row(user),
+        "train_tags.json": tables.pop("train_text.json"),
+        "train_additional.json": tables.pop("train_additional_information.json"),
+        "train_img_path.txt": [path.removesuffix(".jpg") for path in paths],
+    }
+    frame, audit = run({**tables, **other})
+    assert frame[expected.columns].equals(expected)
+    assert audit["left_out"] == []
+    assert audit["file"] == "train_img_path.txt"
+    other["train_img.txt"] = other.pop("train_img_path.txt")
+    (tmp_path / "raw/train_img_path.txt").unlink()
+    assert run({**tables, **other})[0].equals(frame)
+
+
+def test_every_field_that_is_not_taken_is_named(run, make_smpd_tables):
+    tables = make_smpd_tables(12, 3)
+    tables["train_user_data.json"]["followers_crawled"] = list(range(12))
+    tables["train_text.json"] = [{**record, "Lang": "en"} for record in tables["train_text.json"]]
+    tables["train_user_additional.json"] = {"Uid": tables["train_user_data.json"]["Uid"], "n1": [1] * 12}
+    tables["train_notes.json"] = {"by": "somebody"}
+    _, audit = run(tables)
+    assert audit["left_out"] == [
+        "Lang (train_text.json)",
+        "followers_crawled (train_user_data.json)",
+        "train_notes.json (no table with a field Uid)",
+        "n1 (train_user_additional.json)",
+    ]
+
+
+def test_halves_of_characters_in_a_table_are_mended(run, make_smpd_tables, smpd_folder, project):
+    folder = smpd_folder(n=12, users=3, images=False)
+    records = [
+        {**r, "Title": "a\ud800", "\ud800": "x", "Pid": r["Pid"]} for r in make_smpd_tables(12, 3)["train_text.json"]
+    ]
+    (folder / "train_text.json").write_text(json.dumps(records))  # escaped, as JSON may be
+    paths = project(dataset=SMPD)
+    posts.main(paths)
+    assert set(store.read_frame(paths.posts)["title"]) == {"a\ufffd"}
+    assert store.read_json(paths.audit)["left_out"] == ["\ufffd (train_text.json)"]

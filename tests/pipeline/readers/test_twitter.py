@@ -294,7 +294,7 @@ def test_what_is_no_tweet_is_counted_by_reason(tmp_path, run):
     frame, audit = run()
     assert list(frame.index) == ["1"]
     assert audit["filtered"] == {"notice: delete": 2, "notice: limit": 1, "notice: scrub_geo": 1, "notice: errors": 1}
-    assert audit["dropped"] == {"no tweet in this line": 6, "broken line: no JSON": 1}
+    assert audit["dropped"] == {"no tweet of the API in this line": 6, "broken line: no JSON": 1}
     assert audit["tagged"]["empty file"] == 1
     assert audit["examples"]["broken line: no JSON"] == [{"file": "tweets.jsonl", "row": 12, "column": None}]
     with pytest.raises(UserError, match=r"7 of 13 rows dropped, more than dataset.max_dropped 0.05"):
@@ -380,3 +380,73 @@ def test_limits_that_just_can_be(tmp_path, run):
     write(tmp_path / "raw", retweet(2, 10, tweet(1, photos=[1], retweets=1, likes=0, by=user(1, 0))))
     none = dict.fromkeys(("minimum_retweets", "minimum_days", "maximum_likes", "maximum_followers"), 0)
     assert list(run(**none, maximum_retweets=1)[0].index) == ["1"]
+
+
+OTHERS = {
+    "snscrape": {
+        "_type": "snscrape.modules.twitter.Tweet",
+        "id": 5,
+        "rawContent": "A lake",
+        "likeCount": 3,
+        "user": {"id": 7, "followersCount": 9},
+        "media": [{"_type": "snscrape.modules.twitter.Photo", "fullUrl": "https://pbs.twimg.com/media/x?format=jpg"}],
+    },
+    "twscrape": {
+        "id": 5,
+        "id_str": "5",
+        "rawContent": "A lake",
+        "user": {"id": 7},
+        "media": {"photos": [{"url": "x"}]},
+    },
+    "a chat": {"id": "5", "content": "A lake", "author": {"id": "7"}, "attachments": [{"url": "x.jpg"}]},
+    "Instagram": {"data": [{"id": "5", "caption": "A lake", "media_type": "IMAGE"}], "paging": {}},
+    "Weibo": {"id": 5, "text": "A lake", "user": {"id": 7}, "truncated": False, "pic_ids": ["x"], "attitudes_count": 3},
+    "Mastodon": {"id": "5", "content": "A lake", "account": {"id": "7"}, "media_attachments": [{"type": "image"}]},
+}
+
+
+@pytest.mark.parametrize("form", OTHERS)
+def test_lines_of_another_platform_or_scraper_are_damages_and_no_tweets_without_a_photo(tmp_path, run, form):
+    write(tmp_path / "raw", OTHERS[form], OTHERS[form], tweet(1, photos=[71]))
+    frame, audit = run()
+    assert list(frame.index) == ["1"]
+    assert audit["filtered"] == {}
+    assert audit["dropped"] == {"no tweet of the API in this line": 2}
+    with pytest.raises(UserError, match=r"2 of 3 rows dropped, more than .* no tweet of the API"):
+        run(max_dropped=0.05)
+
+
+def test_an_archive_of_ones_own_account_is_read(tmp_path, run):
+    data = tmp_path / "raw/data"
+    own = [{k: v for k, v in tweet(i, photos=[70 + i], likes=str(i)).items() if k != "user"} for i in (1, 2)]
+    text = json.dumps([{"tweet": one} for one in [*own, tweet(3)]], indent=2)
+    (data / "tweets_media").mkdir(parents=True)
+    (data / "tweets.js").write_text(f"window.YTD.tweets.part0 = {text}\n")
+    (data / "account.js").write_text('window.YTD.account.part0 = [{"account": {"accountId": "9"}}]')
+    (data / "tweets_media/1-AbC.jpg").touch()
+    frame, audit = run()
+    assert list(frame.index) == ["1", "2"]
+    assert frame["likes"].tolist() == [1, 2]
+    assert frame["image"].fillna("").tolist() == ["data/tweets_media/1-AbC.jpg", ""]
+    assert frame["posted_at"].iloc[0] == START
+    assert audit["filtered"] == {"no photo": 1}
+    assert audit["dropped"] == {}
+
+
+@pytest.mark.parametrize("orient", ["columns", "split", "table"])
+def test_tweets_that_went_through_a_frame_of_pandas(tmp_path, run, orient):
+    lines = [tweet(i, photos=[70 + i], likes=i) for i in (1, 2, 3)]
+    (tmp_path / "raw").mkdir()
+    pd.DataFrame(lines).to_json(tmp_path / "raw/tweets.json", orient=orient)
+    frame, audit = run()
+    assert frame["likes"].tolist() == [1, 2, 3]
+    assert frame["posted_at"].iloc[0] == START
+    assert audit["read"] == 3
+
+
+@pytest.mark.parametrize("form", ["Wed, 10 Oct 2018 20:19:24 +0000", "201810102019", "2018:10:10 20:19:24", 1539202764])
+def test_every_form_of_time_is_known_here_as_well(tmp_path, run, form):
+    write(tmp_path / "raw", tweet(1, photos=[71], created_at=form, collected_at=form))
+    frame, _ = run()
+    assert abs(frame["posted_at"].iloc[0] - START) < timedelta(minutes=1)
+    assert abs(frame["collected_at"].iloc[0] - START) < timedelta(minutes=1)

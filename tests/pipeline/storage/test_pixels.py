@@ -1,3 +1,6 @@
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -155,7 +158,7 @@ def test_one_pixel(draw, kind):
     assert (got.shape, width, height) == ((1, 1, 3), 1, 1)
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "TIFF"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "AVIF", "JPEG2000", "PPM", "QOI"])
 @pytest.mark.parametrize("share", [0.5, 0.9, 0.99])
 def test_truncated_is_never_packed(draw, kind, share):
     data = draw["encoded"](draw["noise"](120, 90), kind)
@@ -169,9 +172,91 @@ def test_truncated_jpeg_is_called_so(draw, share, size):
     assert status(data[: int(len(data) * share)]) == "truncated"
 
 
-@pytest.mark.parametrize("data", [b"x", b"GIF89a", b"\xff\xd8\xff", b"<svg/>", b"\x89PNG\r\n\x1a\n", b"\0" * 5000])
+@pytest.mark.parametrize("data", [b"x", b"GIF89a", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"\0" * 5000])
 def test_no_picture_is_unreadable(data):
     assert status(data) in ("unreadable", "truncated")
+
+
+def brand(name):
+    return b"\0\0\0\x18ftyp" + name + b"\0\0\0\0mif1" + name + bytes(200)
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (brand(b"heic"), "HEIC"),
+        (brand(b"isom"), "HEIC"),  # mif1 among its brands
+        (b"\0\0\0\x14ftypmp42\0\0\0\0isom", "MP4"),
+        (b"<svg/>", "SVG"),
+        (b'<?xml version="1.0"?>\n<svg xmlns="x">', "SVG"),
+        (b"\n<!DOCTYPE html><p>", "HTML"),
+        (b'{"error": 404}', "JSON"),
+        (b"%PDF-1.7", "PDF"),
+        (b"\xff\x0a" + bytes(90), "JPEG XL"),
+        (b"\x1aE\xdf\xa3", "WebM"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"),
+    ],
+)
+def test_what_cannot_be_decoded_says_its_format(data, name):
+    assert status(data) == f"unreadable: {name}"
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "JPEG2000", "PPM", "QOI"])
+def test_every_format_with_a_decoder_is_read(draw, kind):
+    got, width, height = rgb(draw["encoded"](draw["smooth"](), kind))
+    assert (width, height) == (64, 48)
+    assert np.abs(got.astype(int) - draw["smooth"]()).mean() < 4
+    assert status(draw["encoded"](draw["smooth"](), kind), Packing(max_side=64, max_pixels=99)) == "too large"
+
+
+def chunk(kind, content, checksum=None):
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum or zlib.crc32(kind + content))
+
+
+METADATA = {
+    "EXIF": chunk(b"eXIf", b"garbage!"),
+    "a large profile": chunk(b"iCCP", b"x\0\0" + zlib.compress(bytes(1_100_000))),
+    "no profile": chunk(b"iCCP", b""),
+    "a large text": chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(2_000_000))),
+    "texts": chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(1_000_000))) * 80,
+    "checksum": chunk(b"tEXt", b"a\0b", checksum=1),
+    "gamma": chunk(b"gAMA", b""),
+    "animation": chunk(b"fcTL", b"x"),
+}
+
+
+@pytest.mark.parametrize("fault", METADATA)
+@pytest.mark.parametrize("at", [33, -12])
+def test_faults_of_metadata_are_none_of_the_pixels(draw, fault, at):
+    data = draw["encoded"](draw["noise"](8, 8), "PNG")
+    odd = data[:at] + METADATA[fault] + data[at:]
+    np.testing.assert_array_equal(rgb(odd)[0], rgb(data)[0])
+    assert status(odd[:-40]) == "truncated" if at == 33 else status(odd[: len(data) - 40]) == "truncated"
+
+
+@pytest.mark.parametrize(
+    "segment",
+    [b"\xee\0\x07Adobe", b"\xe0\0\x06JFIF", b"\xe1\0\x10Exif\0\0garbage!", b"\xe2\0\x0dMPF\0garbage", b"\xfe\0\x02"],
+)
+def test_segments_beside_the_pixels_are_no_fault_of_a_jpeg(draw, segment):
+    data = draw["encoded"](draw["noise"](8, 8))
+    np.testing.assert_array_equal(rgb(data[:2] + b"\xff" + segment + data[2:])[0], rgb(data)[0])
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "PNG", "JPEG"])
+def test_broken_exif_is_no_orientation(draw, kind):
+    pixels_ = draw["smooth"]()
+    np.testing.assert_array_equal(
+        rgb(draw["encoded"](pixels_, kind, exif=b"Exif\0\0garbage"))[0], rgb(draw["encoded"](pixels_, kind))[0]
+    )
+
+
+def test_orientation_outlives_a_profile_that_is_too_large(draw):
+    exif = Image.Exif()
+    exif[pixels.ORIENTATION] = 6
+    data = draw["encoded"](draw["smooth"](), "PNG", exif=exif.tobytes())
+    odd = data[:33] + METADATA["a large profile"] + data[33:]
+    assert rgb(odd)[1:] == rgb(data)[1:] == (48, 64)
 
 
 @pytest.mark.slow

@@ -133,6 +133,7 @@ def test_comments_and_pictures_written_as_lists_are_read():
 
 def test_an_id_is_one_however_a_tool_spells_its_number():
     assert set(clean.ids(["103", "103.0", "103.", 103, 103.0, "1.03E2", "1.03e+02", " 103 "])[0]) == {"103"}
+    assert clean.ids(['="0103"', "'1050118621198921728", "'tis"])[0].tolist() == ["0103", "1050118621198921728", "'tis"]
     kept = ["0103", "12345678901234567890", "1.5", "abc", "1.2.3", "v1.0", "1e5x"]
     assert clean.ids(kept)[0].tolist() == kept
 

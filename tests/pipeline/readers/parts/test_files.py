@@ -33,8 +33,9 @@ def test_bom_line_ends_and_delimiters_make_no_difference(tmp_path, content):
     assert not audit.tagged
 
 
-def test_utf_16_is_read(tmp_path):
-    records, _ = read(tmp_path, "post_id,text\na,é😍\n".encode("utf-16"))
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf_16_is_read(tmp_path, encoding):
+    records, _ = read(tmp_path, "post_id,text\na,é😍\n".encode(encoding))
     assert records.columns["text"] == ["é😍"]
 
 
@@ -281,3 +282,9 @@ def test_parquet_beyond_the_years_of_python_is_read(tmp_path):
 def test_halves_of_characters_in_json_are_no_obstacle(tmp_path):
     records, _ = read(tmp_path, '{"post_id": "a\\ud800", "x\\udfff": 1}\n', "posts.jsonl")
     assert list(records.columns) == ["post_id", "x\ufffd"]
+
+
+def test_texts_in_parquet_that_are_no_utf_8_are_read(tmp_path):
+    texts = pa.array([b"caf\xe9", b"lake"]).view(pa.string())
+    pq.write_table(pa.table({"post_id": ["a", "b"], "text": texts}), tmp_path / "posts.parquet")
+    assert read_records(tmp_path / "posts.parquet", Audit()).columns["text"] == ["caf\ufffd", "lake"]

@@ -75,3 +75,23 @@ def test_files_are_found_below_the_folder_but_not_hidden_ones(tmp_path):
 def test_a_missing_file_is_one_line(tmp_path):
     with pytest.raises(UserError, match=r"gone\.jsonl: cannot be read"):
         list(lines.read_values(tmp_path / "gone.jsonl", "gone.jsonl", Audit()))
+
+
+def test_links_are_followed_once(tmp_path):
+    (tmp_path / "disk/more").mkdir(parents=True)
+    (tmp_path / "disk/more/a.jsonl").touch()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/linked").symlink_to(tmp_path / "disk")
+    (tmp_path / "disk/back").symlink_to(tmp_path / "data")
+    (tmp_path / "data/b.jsonl").symlink_to(tmp_path / "disk/more/a.jsonl")
+    found = [str(f.relative_to(tmp_path / "data")) for f in lines.find(tmp_path / "data")]
+    assert found == ["b.jsonl", "linked/more/a.jsonl"]
+
+
+def test_lines_of_another_encoding_are_read_and_named(tmp_path):
+    values, audit = read(tmp_path / "a.jsonl", b'{"a": "caf\xe9"}\n{"a": "\xe2\x82\xac"}\n')
+    assert [v["a"] for _, v in values] == ["café", "€"]
+    assert audit.where("bytes that are no UTF-8, read as Windows-1252") == "a.jsonl, row 1"
+    values, audit = read(tmp_path / "b.jsonl", b'{"a": "\\ud83d", "\\udfff": 1}\n')
+    assert [v for _, v in values] == [{"a": "\ufffd", "\ufffd": 1}]
+    assert audit.tagged == {"half a character, replaced": 1}

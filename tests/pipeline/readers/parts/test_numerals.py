@@ -50,6 +50,6 @@ def test_rounded_numbers_are_read_and_named(value, expected):
 
 
 def test_degrees_and_hours_are_never_in_thousands():
-    values, problems = numerals.measures(["48,208", "48.208", "5K", "1'234"])
-    assert values[1] == 48.208
-    assert problems["no number"].tolist() == [True, False, True, True]
+    values, problems = numerals.measures(["48,208", "48.208", "-3,5", "5K", "1'234", "1,234,567"])
+    assert values[:3].tolist() == [48.208, 48.208, -3.5]
+    assert problems["no number"].tolist() == [False] * 3 + [True] * 3
