@@ -321,7 +321,7 @@ def test_dates_among_counts_are_no_large_counts(run):
 def test_drafts_lose_no_row(make_params, tmp_path):
     drafts = tmp_path / "drafts.csv"
     drafts.write_text('post_id,text,likes\na,one,\n,two,\na,three,\ntorn\n"open,x\n7.0,last,many\n')
-    frame, _, audit = posts.read_drafts(make_params()["dataset"], drafts)
+    frame, _, audit = posts.read_drafts(params.of(make_params()).dataset, drafts)
     assert frame["post_id"].tolist() == ["a", "3", "a", "5", "6", "7"]
     assert frame["text"].fillna("-").tolist() == ["one", "two", "three", "-", "-", "last"]
     assert audit.read == audit.kept == 6

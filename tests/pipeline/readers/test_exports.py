@@ -6,6 +6,7 @@ import lzma
 import pytest
 
 from pipeline import posts
+from pipeline.base import params
 from pipeline.base.errors import UserError
 from pipeline.readers.table import Table
 from pipeline.storage import store
@@ -125,7 +126,8 @@ def test_instagrams_own_export_as_drafts(tmp_path, make_params):
     ]
     (tmp_path / "posts_1.json").write_text(json.dumps(entries))
     section = {**make_params()["dataset"], "columns": {**INSTAGRAM, "likes": "likes"}}
-    frame, root, audit = posts.read_drafts(section, tmp_path / "posts_1.json")
+    read = params.of({**make_params(), "dataset": section}).dataset
+    frame, root, audit = posts.read_drafts(read, tmp_path / "posts_1.json")
     assert root == tmp_path
     assert frame["image"].tolist() == [f"media/posts/{i}.jpg" for i in range(3)]
     assert frame["text"].tolist() == ["Café 😍"] * 3
