@@ -1,6 +1,7 @@
 """Tiny inputs, made in code: frames of posts, folders of posts with drawn pictures, SMPD folders, projects."""
 
 import json
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from PIL import Image, ImageDraw
 from ruamel.yaml import YAML
 
 from pipeline.base.paths import Paths
+from pipeline.storage import pixels
 
 pytest_plugins = ["tests.folders"]
 
@@ -180,6 +182,12 @@ def write_params(root, **sections):
     with (root / "params.yaml").open("w", encoding="utf-8") as file:
         YAML(typ="safe").dump(build_params(**sections), file)
     return Paths(root)
+
+
+@pytest.fixture(autouse=True)
+def _pillow_is_quiet():
+    """As in the project; pytest puts filters of its own before those of modules."""
+    warnings.filterwarnings(**pixels.QUIET)
 
 
 @pytest.fixture(scope="module")

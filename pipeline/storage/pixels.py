@@ -8,6 +8,7 @@ that already is an upright RGB JPEG within `max_side` is kept byte for byte.
 import io
 import warnings
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,6 +20,9 @@ from pipeline.storage import formats
 
 # The size of a picture is checked against `max_pixels` before it is decoded.
 Image.MAX_IMAGE_PIXELS = None
+# Broken EXIF, odd palettes: the picture is what counts. Once and for all, for threads share their filters.
+QUIET: dict[str, Any] = {"action": "ignore", "module": r"PIL\."}
+warnings.filterwarnings(**QUIET)
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM", "QOI", "PSD")
 """What Pillow decodes and whose header, which it reads first, says how large the picture is."""
@@ -62,17 +66,15 @@ def pack(data: bytes, packing: Packing) -> tuple[bytes, int, int]:
 
 def _open(data: bytes, packing: Packing) -> tuple[bytes, int, int]:
     Image.init()  # once; else Pillow knows only some of the formats
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # broken EXIF, odd palettes: the picture is what counts
-        try:
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                return _pack(image, data, packing)
-        except Unusable:
-            raise
-        except UnidentifiedImageError:
-            raise Unusable(_unreadable(data)) from None
-        except Exception as error:  # decoders raise whatever they like on broken files
-            raise Unusable("truncated" if _is_truncation(error) else _unreadable(data)) from None
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            return _pack(image, data, packing)
+    except Unusable:
+        raise
+    except UnidentifiedImageError:
+        raise Unusable(_unreadable(data)) from None
+    except Exception as error:  # decoders raise whatever they like on broken files
+        raise Unusable("truncated" if _is_truncation(error) else _unreadable(data)) from None
 
 
 def _unreadable(data: bytes) -> str:
