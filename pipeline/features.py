@@ -27,7 +27,9 @@ def main(paths: Paths = Paths()) -> None:
     """Extract the feature named on the command line."""
     if len(sys.argv) != 2:
         raise UserError("usage: python -m pipeline.features <feature of params.yaml>")
-    run(paths, params.load(paths.params), sys.argv[1])
+    p = params.load(paths.params)
+    p.compute.settle()
+    run(paths, p, sys.argv[1])
 
 
 def run(paths: Paths, p: Params, name: str) -> None:

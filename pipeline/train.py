@@ -35,7 +35,9 @@ def main(paths: Paths = Paths()) -> None:
     """Train the system named on the command line."""
     if len(sys.argv) != 2:
         raise UserError("usage: python -m pipeline.train <system of params.yaml>")
-    train(paths, params.load(paths.params), sys.argv[1])
+    p = params.load(paths.params)
+    p.compute.settle()
+    train(paths, p, sys.argv[1])
 
 
 def train(paths: Paths, p: Params, name: str) -> None:

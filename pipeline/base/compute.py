@@ -31,6 +31,8 @@ RETRIES = 2
 TIMEOUT = 30.0
 """Seconds a scheduler may take to answer and to have a worker."""
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+NARROW = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "AVX2"}
+"""What PyTorch, and the libraries it multiplies matrices with, read."""
 SMALL = 8
 """Shards that threads of this process do sooner than a local cluster starts."""
 AHEAD = 3
@@ -47,6 +49,15 @@ class Compute:
     """Local worker processes; None is one a core."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Device networks run on; auto takes CUDA, then MPS, then CPU."""
+
+    narrow_vectors: bool = False
+    """PyTorch computes on x86 with vectors of 256 bits, which all of today's processors have: results of networks
+    then differ less from one to another. Off, it takes the widest there are."""
+
+    def settle(self) -> None:
+        """Set what libraries read as they are imported; a stage calls it before anything imports PyTorch."""
+        if self.narrow_vectors:
+            os.environ |= NARROW
 
     def pick_device(self) -> str:
         """The device to use, as PyTorch names it."""

@@ -187,6 +187,22 @@ def test_workers_are_at_least_one():
         bind("compute", Compute, {"workers": 0})
 
 
+@pytest.mark.parametrize("narrow", [True, False])
+def test_narrow_vectors_are_set_before_pytorch_is_there(narrow):
+    script = f"""
+import sys
+from pipeline.base.compute import Compute
+Compute(narrow_vectors={narrow}).settle()
+assert "torch" not in sys.modules
+import torch
+print(torch.backends.cpu.get_cpu_capability())
+"""
+    environment = {key: value for key, value in os.environ.items() if key not in module.NARROW}
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
+    capability = run.stdout.strip()
+    assert capability == "AVX2" if narrow and capability.startswith("AVX") else capability
+
+
 def test_device_is_taken_as_given():
     assert Compute(device="mps").pick_device() == "mps"
     assert Compute().pick_device() in ("cpu", "cuda", "mps")
