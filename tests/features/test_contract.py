@@ -153,6 +153,7 @@ def test_all_times_a_week_later_change_the_month_at_most(name, made):
     np.testing.assert_allclose(moved[:, keep], values[:, keep])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OF_IMAGES)
 def test_values_of_images_have_the_declared_shape_and_inputs_stay(name, made, images):
     before = [image.copy() for image in images]

@@ -71,6 +71,7 @@ def test_equals_torchvision_at_its_own_size(official, checkpoint):
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_equals_torchvision_in_batches(official, checkpoint):
     images = [picture(seed, height=50 + seed, width=90) for seed in range(3)]
     feature = Inception(pretrained=str(checkpoint), image_size=SMALL)

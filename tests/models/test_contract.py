@@ -62,6 +62,7 @@ def test_each_key_of_a_section_is_explained(section):
             assert isinstance(line, ast.Expr) and isinstance(line.value.value, str), field.target.id  # noqa: PT018
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_inputs_stay_as_they_are(name):
     parts = [copy.deepcopy(part) for part in (TRAIN, VALIDATION, TEST)]
@@ -85,6 +86,7 @@ def test_same_seed_same_result(name, fitted):
     np.testing.assert_array_equal(again.predict(TEST), fitted(name).predict(TEST))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_saved_and_loaded_is_the_same(name, fitted, tmp_path):
     fitted(name).save(tmp_path)
@@ -196,6 +198,7 @@ def test_learns_and_beats_the_mean(name, fitted):
     assert rmse(fitted(name).predict(TEST), TEST) < 0.95 * mean
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in SYSTEMS if name != "ceiling"])
 def test_targets_decide(name, fitted):
     """A system that ignored its training targets would pass much of the above."""

@@ -87,6 +87,7 @@ def test_standardised_targets_equal_scikit_learns_on_them():
     np.testing.assert_allclose(fitted(standardize_target=True).predict(TEST), expected, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_nystroem_with_all_rows_is_exact():
     exact = fitted(C=3.0).predict(TEST)
     system = fitted(C=3.0, method="nystroem", components=999, tol=1e-6)

@@ -90,6 +90,7 @@ def test_what_was_chosen_stands_beside_the_report(ready):
     assert learned["report"]["0"]["C"] == 1
 
 
+@pytest.mark.slow
 def test_seeds_and_targets_are_trained_apart(ready):
     def two(posts, values):
         posts["views"] = posts["likes"] * 10.0

@@ -101,6 +101,7 @@ def test_metadata_says_how_it_was_made(project):
     assert metadata["untrained"] is False
 
 
+@pytest.mark.slow
 def test_metadata_says_whether_weights_are_random(project):
     paths, p = project(vgg={"pretrained": None, "image_size": 32})
     features.run(paths, p, "vgg")
