@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -40,6 +41,7 @@ def room(path: str) -> str:
     return max((name for name in ROOMS if path.startswith(f"{name}/")), key=len)
 
 
+@cache
 def imported_names(path: Path) -> set[str]:
     """Everything that a file imports, with its dots."""
     names: set[str] = set()

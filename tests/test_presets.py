@@ -92,6 +92,8 @@ def planned(tmp_path, monkeypatch, downloads):
         shutil.copy(ROOT / f"presets/{preset}.yaml", paths.params)
         p = params.load(paths.params)
         columns = {name: VALUES[kind] for name, kind in CANONICAL.items()}
+        if p.dataset.reader == "sample":  # its expectations are known
+            columns |= {f"expected_{transform}_{target}": [1.0, 2.0] for target, transform in p.dataset.targets.items()}
         columns |= {f"expected_{transform}_{key}": [1.0, 2.0] for key, transform in p.dataset.targets.items()}
         store.write_frame(paths.posts, pd.DataFrame({**columns, **{key: [1.0, 2.0] for key in p.dataset.targets}}))
         if preset in VECTORS:

@@ -33,6 +33,7 @@ def by_open_clip(model, pictures, transform=None):
         return model.encode_image(torch.stack([transform(Image.fromarray(p)) for p in pictures])).numpy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["open_clip", "training", "safetensors"])
 @pytest.mark.parametrize("name", ["tiny-vit", "tiny-resnet"])
 def test_embeddings_are_those_of_open_clip(pictures, model, checkpoint, tmp_path, layout, name):

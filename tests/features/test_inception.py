@@ -19,7 +19,7 @@ from tests.features.pictures import smooth
 
 SMALL = 75
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 picture = partial(smooth, height=60, width=80)
 
 
@@ -60,7 +60,6 @@ def embedded(feature, *pictures):
     return feature.embed([feature.prepare(p) for p in pictures])
 
 
-@pytest.mark.slow
 def test_equals_torchvision_at_its_own_size(official, checkpoint):
     image = picture(height=200, width=300)
     transforms = Inception_V3_Weights.IMAGENET1K_V1.transforms()
@@ -71,7 +70,6 @@ def test_equals_torchvision_at_its_own_size(official, checkpoint):
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.slow
 def test_equals_torchvision_in_batches(official, checkpoint):
     images = [picture(seed, height=50 + seed, width=90) for seed in range(3)]
     feature = Inception(pretrained=str(checkpoint), image_size=SMALL)

@@ -21,7 +21,7 @@ from tests.features.pictures import smooth
 
 SIZE = 96
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 picture = partial(smooth, height=70, width=110)
 
 
@@ -112,7 +112,6 @@ def test_sizes_without_whole_regions(size):
         make("vgg", {"pretrained": None, "image_size": size})
 
 
-@pytest.mark.slow
 def test_a_region_is_a_place(checkpoint):
     """What changes in one corner of the picture changes most in the region there."""
     feature = VggRegions(pretrained=str(checkpoint), image_size=160)

@@ -141,6 +141,7 @@ def test_constant_target_gives_a_constant(name):
     assert all(np.isfinite(value) for value in [*system.report().values(), *system.importance().values()])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_validation_may_be_empty_and_training_small(name):
     for n in (2, 3, 33):  # 33: one more than a batch of the networks

@@ -114,6 +114,7 @@ def test_fewer_components_learn_still():
     assert rmse(system.predict(TEST), TEST) < 0.85 * rmse(np.full(len(TEST), TRAIN.y.mean()), TEST)
 
 
+@pytest.mark.slow
 def test_nystroem_says_when_it_did_not_converge(monkeypatch, caplog):
     monkeypatch.setattr(kernel, "PASSES", 1)
     assert fitted(method="nystroem", C=1000.0).report()["converged"] == 0

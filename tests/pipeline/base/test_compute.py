@@ -176,6 +176,7 @@ def test_here_a_user_error_is_one_too(tasks):
         results(Compute(workers=1), tasks.bad_input, [1, 2])
 
 
+@pytest.mark.slow
 def test_nobody_answers(tasks, monkeypatch):
     monkeypatch.setattr(module, "TIMEOUT", 0.5)
     with pytest.raises(UserError, match=r"compute\.scheduler: nothing answers at tcp://127\.0\.0\.1:1"):

@@ -26,6 +26,8 @@ from pipeline.storage import pixels
 from pipeline.storage.pixels import Unusable
 from pipeline.storage.places import Places
 
+pytestmark = pytest.mark.slow
+
 HUNDRED = settings(max_examples=100)
 TEXTS = st.one_of(
     st.text(st.characters(codec=None), max_size=12),

@@ -237,6 +237,7 @@ def test_the_delimiter_is_the_one_that_cuts_the_rows(tmp_path, content, columns)
     assert content.split("\n")[records.rows[0] - 1][0] == "a"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", ['p,"5"" nail,3', '"""5"5","', 'p,"', '"5","x"""', ',"\n,"",",x', 'p,5" nail,3'])
 def test_open_quotes_cost_time_in_proportion_to_the_file(tmp_path, row):
     def seconds(n):

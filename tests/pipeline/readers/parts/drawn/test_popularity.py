@@ -28,6 +28,7 @@ def days_of(posts):
     return gap / np.timedelta64(1, "D")
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:no explicit representation of timezones:UserWarning")
 @pytest.mark.parametrize(("target", "transform"), [*PAIRS, ("score", "identity")])
 def test_the_expectation_is_the_conditional_mean(world, target, transform):

@@ -10,6 +10,7 @@ def world():
     return simulate(posts=300, users=30, seed=0)
 
 
+@pytest.mark.slow
 def test_the_same_seed_is_the_same_world_and_another_is_not(world):
     again = simulate(posts=300, users=30, seed=0)
     pd.testing.assert_frame_equal(again.posts, world.posts)
