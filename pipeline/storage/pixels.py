@@ -121,7 +121,7 @@ def _shrink(image: Image.Image, target: tuple[int, int]) -> Image.Image:
 
 def _turn(image: Image.Image) -> Image.Transpose | None:
     try:
-        return _TURNS.get(image.getexif().get(ORIENTATION))
+        return _TURNS.get(image.getexif().get(ORIENTATION, 1))
     except Exception:  # broken EXIF, whatever Pillow raises there: the picture is upright as far as anybody knows
         return None
 
