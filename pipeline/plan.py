@@ -20,6 +20,7 @@ from pipeline.base.paths import Paths
 from pipeline.base.sections import Dataset, Entry
 from pipeline.readers import dataset
 from pipeline.readers.base import CANONICAL
+from pipeline.report import published
 from pipeline.storage import store
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ def main(paths: Paths = Paths()) -> None:
     """Check every section, write data/plan/; raises `UserError` at the first thing that cannot be."""
     p = params.load(paths.params)
     dataset.make(p.dataset, paths.root)
+    _check_claim(p.dataset)
     available = present_columns(paths)
     for column in targets.columns_needed(p.dataset.targets):
         if column not in available:
@@ -53,6 +55,16 @@ def main(paths: Paths = Paths()) -> None:
     # Constant files: whoever depends on them runs after the check and never again because of it.
     for stage in ("images", "split"):
         store.write_json(paths.root / f"data/plan/{stage}.json", {"run": True})
+
+
+def _check_claim(section: Dataset) -> None:
+    known = published.datasets()
+    if section.claims not in (None, *known):
+        raise UserError(
+            f"dataset.{params.IS}: no paper's data is called '{section.claims}'; known: {', '.join(known)}, or null"
+        )
+    if section.claims and section.reader == "sample":
+        raise UserError(f"dataset.{params.IS}: the sample is drawn by this project and is no paper's data; remove it")
 
 
 def _check_nothing_is_left_out(

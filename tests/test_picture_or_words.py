@@ -150,6 +150,8 @@ def test_the_papers_table_stands_beside_ours(ran):
     text = (ran.results / "tables/picture-or-words.md").read_text(encoding="utf-8")
     assert "not run" not in text.lower()
     assert "Untrained: `inception`" in text
+    assert "Substitute data" in text
+    assert "**Differs from the paper**: data tweets instead of 33,558 image tweets." in text
     table = pd.read_csv(ran.results / "tables/picture-or-words.csv")
     assert table["measured"].notna().sum() >= 2 * 6 * 2 - 4  # Spearman of constants is undefined
     assert set(table["n"]) == {EACH}

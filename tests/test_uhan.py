@@ -96,6 +96,7 @@ def test_tables_2_3_and_4_are_complete(ran):
     assert [text.count(f"### Table {i}") for i in (2, 3, 4)] == [1, 1, 1]
     assert "not run" not in text.lower()
     assert "Substitute data" not in text
+    assert "Differs from the paper" not in text
     assert "Untrained: `vgg_regions`" in text
     table = pd.read_csv(ran.results / "tables/uhan.csv").set_index("system")
     assert table[["published", "measured", "low", "high"]].notna().all(axis=None)

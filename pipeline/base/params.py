@@ -22,6 +22,9 @@ HIDDEN = ("size", "nfiles")
 """Keys that DVC leaves out, at any depth, when it looks among its past runs for one with the same parameters: with
 another `size` it would take the outputs of the old one."""
 
+IS = "is"
+"""The key of `Dataset.claims`."""
+
 
 @dataclass(frozen=True)
 class Params:
@@ -97,10 +100,13 @@ def _section(name: str, cls: type, content: Any) -> Any:
 def _dataset(content: Any) -> Dataset:
     if not isinstance(content, Mapping):
         raise UserError("dataset: expected keys reader, name, path, targets")
-    shared = {field.name for field in fields(Dataset)} - {"keys"}
-    own = {key: value for key, value in content.items() if key not in shared}
+    claims = content.get(IS)
+    if not isinstance(claims, str | None):
+        raise UserError(f"dataset.{IS}: {claims!r} is not str | None")
+    shared = {field.name for field in fields(Dataset)} - {"keys", "claims"}
+    own = {key: value for key, value in content.items() if key not in (*shared, IS)}
     common = {key: value for key, value in content.items() if key in shared}
-    dataset = Dataset(**bind("dataset", Dataset, common, keys=own))
+    dataset = Dataset(**bind("dataset", Dataset, common, keys=own, claims=claims))
     if not dataset.targets:
         raise UserError("dataset.targets: name at least one column and its transform, such as 'likes: log2p1'")
     for target, transform in dataset.targets.items():

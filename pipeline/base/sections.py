@@ -42,6 +42,8 @@ class Dataset:
     """IANA name of the zone of times without one; None is UTC."""
     leave_out: list[str] = field(default_factory=list)
     """Columns not to take."""
+    claims: str | None = None
+    """The key `is`, which Python keeps to itself: the paper's own data that this is; None is none."""
     keys: Mapping[str, Any] = field(default_factory=dict)
     """Everything else: what the reader is called with beside its path."""
 

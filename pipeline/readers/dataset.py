@@ -3,7 +3,7 @@
 from dataclasses import fields
 from pathlib import Path
 
-from pipeline.base import targets
+from pipeline.base import params, targets
 from pipeline.base.binding import bind
 from pipeline.base.errors import UserError
 from pipeline.base.sections import Dataset
@@ -20,15 +20,14 @@ def make(dataset: Dataset, root: Path) -> Reader:
     Raises `UserError` for a key nothing reads, a missing one, a value that cannot be, a target that is a column
     of something else than numbers, or one that is left out.
     """
-    taken = [
-        target for target in dataset.targets if CANONICAL.get(target, "number") not in ("number", "measure", "count")
-    ]
+    taken = [target for target in dataset.targets if CANONICAL.get(target, "number") not in NUMBERS]
     if taken:
         raise UserError(f"dataset.targets.{taken[0]}: this column holds no numbers; choose a count or a score")
     if needed := {"post_id", *targets.columns_needed(dataset.targets)} & set(dataset.leave_out):
         raise UserError(f"dataset.leave_out: '{min(needed)}' is needed: it names a post, or a target is made of it")
     times(dataset)
-    cls, shared = reader_class(dataset.reader), [field.name for field in fields(Dataset) if field.name != "keys"]
+    cls = reader_class(dataset.reader)
+    shared = [params.IS, *(field.name for field in fields(Dataset) if field.name not in ("keys", "claims"))]
     return cls(**bind("dataset", cls, dataset.keys, known=shared, path=str(root / dataset.path)))
 
 

@@ -18,7 +18,7 @@ def of(frame: pd.DataFrame, systems: Systems, p: Params) -> list[str]:
         *_data(p, set(test["system"])),
         *_columns(test, p.evaluate.confidence),
         *seeds(systems),
-        *_published(test, p.dataset.name),
+        *_published(test),
         *of_systems(systems),
     ]
 
@@ -60,13 +60,14 @@ def seeds(systems: Systems) -> Iterator[str]:
         yield "±: standard deviation over seeds; metrics are means over them."
 
 
-def _published(test: pd.DataFrame, dataset: str) -> Iterator[str]:
-    pairs = test[["system", "target"]].drop_duplicates().itertuples(index=False)
-    found = [row for pair in pairs for row in published.of_system(*pair)]
-    for paper, data in dict.fromkeys((row.paper, row.data) for row in found):
-        yield f"published: the number in the paper `{paper}`, on its own data ({data})."
-    if any(row.dataset != dataset for row in found):
-        yield f"*: this run is on `{dataset}`, not on the paper's data; the two numbers cannot be compared."
+def _published(test: pd.DataFrame) -> Iterator[str]:
+    compared = test[test["paper"].notna()]
+    for paper in published.papers():
+        if paper.paper in set(compared["paper"]):
+            yield f"published: the number in the paper `{paper.paper}`, on its own data ({paper.data})."
+    starred = compared[compared["differs"].fillna("") != ""]
+    for paper, target, differs in starred[["paper", "target", "differs"]].drop_duplicates().itertuples(index=False):
+        yield f"*: differs from the paper `{paper}` ({target}): {differs}. The two numbers cannot be compared."
 
 
 def of_systems(systems: Systems) -> Iterator[str]:

@@ -1,9 +1,11 @@
 """What the five papers report of their systems, each on its own data, and how they lay it out.
 
-published.csv has the numbers, published_papers.csv a row a paper, published_tables.csv the rows of their tables.
+published.csv has the numbers, published_papers.csv a row a paper with its data and protocol, published_tables.csv the
+rows of their tables.
 """
 
 import csv
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +21,6 @@ class Published:
     metric: str
     """The metric, as pipeline/metrics/regression.py calls it."""
     value: float
-    dataset: str
-    """The `dataset.name` that says a run is on the paper's own data."""
-    data: str
-    """What that data is, in words."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +33,25 @@ class Paper:
     """The system it proposes; the others are tested against it."""
     scale: str
     """What its errors are measured in."""
+    dataset: str
+    """What `dataset.is` says of a run on the paper's own data."""
+    data: str
+    """What that data is, in words."""
+    split: str
+    """Method and shares, as `pipeline.report.protocol` writes those of a run."""
+    transforms: Mapping[str, str]
+    """Its targets, and the transform of each."""
+    draw: int | None
+    """Posts drawn of the data; None is all."""
+    unknown: str
+    """What it leaves open of its data, in words; empty where it is nothing."""
+
+    @classmethod
+    def of(cls, row: Mapping[str, str]) -> "Paper":
+        """A row of published_papers.csv."""
+        transforms = dict(pair.split("=") for pair in row["targets"].split())
+        typed = {"transforms": transforms, "draw": int(row["draw"]) if row["draw"] else None}
+        return cls(**{**{key: value for key, value in row.items() if key != "targets"}, **typed})
 
 
 @dataclass(frozen=True)
@@ -55,7 +72,12 @@ def load() -> list[Published]:
 
 def papers() -> list[Paper]:
     """All papers, in the order of the file."""
-    return [Paper(**row) for row in _rows("published_papers.csv")]
+    return [Paper.of(row) for row in _rows("published_papers.csv")]
+
+
+def datasets() -> list[str]:
+    """What `dataset.is` may say: the papers' data, each once."""
+    return list(dict.fromkeys(paper.dataset for paper in papers()))
 
 
 def lines(paper: str) -> list[Line]:
@@ -64,18 +86,13 @@ def lines(paper: str) -> list[Line]:
 
 
 def of_system(system: str, target: str) -> list[Published]:
-    """Numbers of one system; where its paper has several targets, those of `target` alone."""
-    return _of_target([row for row in load() if row.system == system], target)
+    """Numbers of one system on a target; none on a target that its paper does not have."""
+    return [row for row in load() if (row.system, row.target) == (system, target)]
 
 
 def of_paper(paper: str, target: str) -> list[Published]:
-    """Numbers of one paper; where it has several targets, those of `target` alone."""
-    return _of_target([row for row in load() if row.paper == paper], target)
-
-
-def _of_target(rows: list[Published], target: str) -> list[Published]:
-    several = len({row.target for row in rows}) > 1
-    return [row for row in rows if row.target == target or not several]
+    """Numbers of one paper on a target; none on a target that it does not have."""
+    return [row for row in load() if (row.paper, row.target) == (paper, target)]
 
 
 def _rows(name: str) -> list[dict[str, str]]:

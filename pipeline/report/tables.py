@@ -13,7 +13,7 @@ from models.trained import Trained
 from pipeline.base import targets
 from pipeline.base.params import Params
 from pipeline.base.paths import Paths
-from pipeline.report import leaderboard, notes, published
+from pipeline.report import leaderboard, notes, protocol, published
 from pipeline.report.comparison import Comparison, against
 from pipeline.report.leaderboard import UNDEFINED
 from pipeline.report.published import Line, Paper
@@ -22,7 +22,7 @@ from pipeline.storage import store
 Systems = Mapping[str, Trained]
 COLUMNS = (
     *("paper", "table", "target", "system", "name", "metric", "published", "measured", "low", "high", "spread"),
-    *("seeds", "n", "p", "p_holm", "dataset", "protocol", "part", "papers_data", "own_data"),
+    *("seeds", "n", "p", "p_holm", "dataset", "protocol", "part", "papers_data", "differs"),
 )
 
 
@@ -35,7 +35,7 @@ def write(paths: Paths, comparisons: Sequence[Comparison], board: pd.DataFrame, 
     tested = {c.target: c for c in comparisons if c.part == "test"}
     for paper in published.papers():
         lines = _wanted(paper, systems)
-        rows = [row for target in tested for row in of_target(paper, lines, tested[target], board, systems)]
+        rows = [row for target in tested for row in of_target(paper, lines, tested[target], board, p)]
         if not rows:
             continue
         frame = pd.DataFrame(rows, columns=COLUMNS)
@@ -53,24 +53,25 @@ def _wanted(paper: Paper, systems: Systems) -> list[Line]:
 
 
 def of_target(
-    paper: Paper, lines: Sequence[Line], comparison: Comparison, board: pd.DataFrame, systems: Systems
+    paper: Paper, lines: Sequence[Line], comparison: Comparison, board: pd.DataFrame, p: Params
 ) -> Iterator[dict[str, Any]]:
     """A row a table, system and metric of the paper, measured on the test part of one target."""
     numbers = published.of_paper(paper.paper, comparison.target)
     told = {(row.system, row.metric): row.value for row in numbers}
-    every = [row for row in published.load() if row.paper == paper.paper]
+    kinds = dict.fromkeys(row.metric for row in published.load() if row.paper == paper.paper)
     measured = board[(board["target"] == comparison.target) & (board["part"] == "test")].set_index("system")
     ran = [name for name in dict.fromkeys(line.system for line in lines) if name in measured.index]
     others = [name for name in ran if name != paper.proposed]
     p_values = against(comparison, paper.proposed, others) if others != ran and len(comparison.y) > 1 else {}
+    differs = protocol.differs(paper, p, comparison.target)
     for line in lines:
-        for metric in dict.fromkeys(row.metric for row in every):
-            row = {**vars(line), "target": comparison.target, "metric": metric, "papers_data": every[0].data}
+        for metric in kinds:
+            row = {**vars(line), "target": comparison.target, "metric": metric, "papers_data": paper.data}
             row["published"] = told.get((line.system, metric))
             if line.system in ran:
                 row |= _measured(measured.loc[line.system], metric)
                 row["p"], row["p_holm"] = p_values.get(line.system, (None, None))
-                row["own_data"] = measured["dataset"].iloc[0] == every[0].dataset
+                row["differs"] = differs
             yield row
 
 
@@ -98,17 +99,20 @@ def _heading(paper: Paper, rows: pd.DataFrame, p: Params) -> Iterator[str]:
         yield "None of these systems ran."
         return
     first, target = ran.iloc[0], rows["target"].iloc[0]
-    yield f"Published: {first['papers_data']}; errors in: {paper.scale}."
+    if target in paper.transforms:
+        yield f"Published: {paper.data}, {paper.split}; errors in: {paper.scale}."
+    else:
+        yield f"The paper has no numbers for {target}; its own: {', '.join(paper.transforms)}."
     scale = targets.label(target, p.dataset.targets[target])
     yield f"Measured: {first['dataset']}, {first['protocol']}, test part, n = {first['n']:g}; errors in: {scale}."
-    if rows["published"].isna().all():
-        yield f"The paper has no numbers for {target}."
-    if not first["own_data"]:
+    if not protocol.is_own(paper, p):
         drawn = " drawn by this project," if p.dataset.reader == "sample" else ""
         yield (
             f"**Substitute data**: `{first['dataset']}` is{drawn} not the paper's data. "
             "Published and measured numbers cannot be compared; at most the order of the systems can."
         )
+    if first["differs"]:
+        yield f"**Differs from the paper**: {first['differs']}."
 
 
 def _readable(rows: pd.DataFrame) -> pd.DataFrame:

@@ -35,7 +35,7 @@ SAYS = {
     "01_explore_posts_and_results": ["The best system is **", "60 rows read, 60 kept"],
     "02_picture_or_words": [
         "`inception_svr` was not run: it has no entry in params.yaml",
-        "**Substitute data**",
+        "**Differs from the paper**: data tiny instead of",
         "- picture (`hybrid_cnn`): ",
         "- words (`bow_svr`): ",
     ],
@@ -44,7 +44,7 @@ SAYS = {
         "Untrained: `vgg_regions`",
         "12 of 12 test posts have picture and words",
         "12 test posts as if by 4 users.",
-        "**Substitute data**",
+        "**Differs from the paper**: data tiny instead of",
     ],
 }
 """What each notebook says of a dataset that has everything."""

@@ -140,6 +140,12 @@ def test_an_unused_feature_may_lack_its_columns(planned):
         ),
         ({"dataset": {"targets": {"likes": "log10"}}}, "no transform 'log10'"),
         ({"dataset": {"targets": {"views": "log2p1"}}}, "needs column 'views'"),
+        (
+            {"dataset": {"is": "smdp"}},
+            "dataset.is: no paper's data is called 'smdp'; known: picture-or-words, flickr179k, smpd, amnl, or null",
+        ),
+        ({"dataset": {"is": ["smpd"]}}, "dataset.is: ['smpd'] is not str | None"),
+        ({"dataset": {"claims": "smpd"}}, "dataset.claims: nothing reads this key"),
         ({"dataset": {"nmae": "x"}}, "dataset.nmae: nothing reads this key; did you mean 'name'"),
         ({"split": {"method": "by_size", "ratios": [0.5, 0.2, 0.3]}}, "split.method: 'by_size' is not"),
         ({"images": {"width": 3}}, "images.width: nothing reads this key"),
@@ -154,6 +160,16 @@ def test_what_cannot_be_is_said_before_anything_runs(planned, sections, message)
         planned(**sections)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("claim", [None, "smpd"])
+def test_a_dataset_may_be_a_papers(planned, claim):
+    assert planned(systems={"user_mean": {}}, dataset={"is": claim})["systems"]["user_mean"]["run"]
+
+
+def test_the_drawn_sample_is_no_papers_data(planned):
+    with pytest.raises(UserError, match=r"dataset\.is: the sample is drawn by this project"):
+        planned(systems={"user_mean": {}}, dataset={"is": "smpd", "reader": "sample"})
 
 
 def test_the_horizon_reaches_the_features_that_may_read_it_and_no_other(planned):

@@ -19,6 +19,7 @@ from models.base import system_class
 from pipeline.base import params
 from pipeline.base.binding import bind
 from pipeline.base.errors import UserError
+from pipeline.report import protocol, published
 
 ROOT = Path(__file__).parents[3]
 ALL = ROOT / "presets/sample-all.yaml"
@@ -207,6 +208,22 @@ TOUR = {"ceiling", "mean", "median", "user_mean", "xgboost", "xgb_mlp", "hybrid_
 )
 def test_files_have_every_system_they_are_for(file, wanted):
     assert wanted <= set(params.read(ROOT / file)["systems"])
+
+
+@pytest.mark.parametrize(
+    ("preset", "paper", "open_questions"),
+    [
+        ("uhan", "uhan", ""),
+        ("uhan-released", "uhan", ""),
+        ("xgb-clip", "xgb-clip", "which 80,000 posts of SMPD it drew, the paper does not say"),
+        ("picture-or-words", "picture-or-words", "data tweets instead of 33,558 image tweets"),
+    ],
+)
+def test_a_preset_of_a_paper_has_its_data_and_protocol(preset, paper, open_questions):
+    p = params.load(ROOT / f"presets/{preset}.yaml")
+    [its] = [one for one in published.papers() if one.paper == paper]
+    assert p.dataset.targets == its.transforms
+    assert {protocol.differs(its, p, target) for target in p.dataset.targets} == {open_questions}
 
 
 def test_the_preset_of_picture_or_words_has_its_numbers():

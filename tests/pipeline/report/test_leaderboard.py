@@ -5,10 +5,10 @@ import pytest
 
 from models.trained import Learned, Trained
 from pipeline import evaluate
-from pipeline.base import params
+from pipeline.base import params, targets
 from pipeline.base.sections import Entry, Split
 from pipeline.metrics import regression as metrics
-from pipeline.report import leaderboard, notes, plots, published
+from pipeline.report import leaderboard, notes, plots, protocol, published
 
 
 @pytest.fixture(autouse=True)
@@ -70,20 +70,90 @@ def test_undefined_is_a_dash(trained):
     assert "nan" not in str(table)
 
 
-def test_published_numbers_are_marked_unless_the_data_is_the_papers(trained):
-    text, [table] = markdown(trained(systems={"xgboost": 0.5, "good": 0.6}))
-    assert column(table, "published") == {"xgboost": "RMSE 1.178*", "good": "–"}
-    assert "`tiny`, not on the paper's data" in " ".join(text.split())
-    text, [table] = markdown(trained(systems={"xgboost": 0.5, "good": 0.6}, dataset={"name": "smpd"}))
-    assert column(table, "published")["xgboost"] == "RMSE 1.178"
-    assert "80,000 posts of SMPD" in text
-    assert "not on the paper's data" not in text
+SMPD = {"is": "smpd", "name": "smpd", "targets": {"score": "identity"}, "draw": 80_000}
+XGB_CLIP = {"dataset": SMPD, "split": {"method": "random", "ratios": [0.81, 0.09, 0.1]}}
+UHAN = {
+    "dataset": {"is": "flickr179k", "targets": {"score": "identity"}},
+    "split": {"method": "chronological_shuffled", "ratios": [0.7, 0.1, 0.2]},
+}
+
+
+def test_published_numbers_are_marked_unless_data_and_protocol_are_the_papers(trained):
+    options = {"systems": {"uhan": 0.5, "good": 0.6}, "targets": ("score",)}
+    text, [table] = markdown(trained(**options))
+    assert column(table, "published") == {"uhan": "MSE 2.246*", "good": "–"}
+    assert "*: differs from the paper `uhan` (score): data tiny instead of Flickr179K; split" in " ".join(text.split())
+    text, [table] = markdown(trained(**options, **UHAN))
+    assert column(table, "published")["uhan"] == "MSE 2.246"
+    assert "on its own data (Flickr179K)" in text
+    assert "differs" not in text
+
+
+def test_the_name_of_a_dataset_claims_nothing(trained):
+    sections = {**UHAN, "dataset": {**UHAN["dataset"], "is": None, "name": "flickr179k"}}
+    _, [table] = markdown(trained(systems={"uhan": 0.5}, targets=("score",), **sections))
+    assert column(table, "published")["uhan"] == "MSE 2.246*"
+
+
+def test_what_a_paper_leaves_open_is_always_said(trained):
+    text, [table] = markdown(trained(systems={"xgboost": 0.5}, targets=("score",), **XGB_CLIP))
+    assert column(table, "published")["xgboost"] == "RMSE 1.178*"
+    said = "(score): which 80,000 posts of SMPD it drew, the paper does not say. The two"
+    assert said in " ".join(text.split())
+
+
+def test_the_csv_says_what_differs_from_which_paper(trained):
+    two = {**UHAN, "dataset": {**UHAN["dataset"], "targets": {"score": "identity", "likes": "log2p1"}}}
+    paths = trained(systems={"uhan": 0.5, "xgboost": 0.6, "mean": None}, targets=("score", "likes"), **two)
+    evaluate.main(paths)
+    table = pd.read_csv(paths.results / "leaderboard.csv", keep_default_na=False)
+    table = table.set_index(["system", "target", "part"])
+    assert table.loc[("uhan", "score", "test"), ["paper", "differs"]].tolist() == ["uhan", ""]
+    other = table.loc[("xgboost", "score", "test")]
+    assert other["paper"] == "xgb-clip"
+    assert other["differs"] == (
+        "data tiny instead of 80,000 posts of SMPD; split chronological_shuffled 70:10:20 instead of random 81:9:10; "
+        "all posts instead of draw 80,000"
+    )
+    for key in (("mean", "score", "test"), ("uhan", "likes", "test")):
+        assert table.loc[key, ["paper", "differs"]].tolist() == ["", ""]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "split", "differs"),
+    [
+        ({}, {}, ""),
+        ({"is": "smpd"}, {}, "data tiny instead of Flickr179K"),
+        ({"draw": 1000}, {}, "draw 1,000 instead of all posts"),
+        ({}, {"method": "random"}, "split random 70:10:20 instead of chronological_shuffled 70:10:20"),
+        (
+            {},
+            {"ratios": [0.6, 0.2, 0.2]},
+            "split chronological_shuffled 60:20:20 instead of chronological_shuffled 70:10:20",
+        ),
+        ({"targets": {"score": "max"}}, {}, "score by max instead of identity"),
+        ({"targets": {"likes": "identity"}}, {}, "target likes instead of score"),
+    ],
+)
+def test_each_difference_is_said_in_words(make_params, dataset, split, differs):
+    sections = {"dataset": {**UHAN["dataset"], **dataset}, "split": {**UHAN["split"], **split}}
+    made = make_params(**sections)
+    made["dataset"]["targets"] = sections["dataset"]["targets"]
+    [uhan] = [paper for paper in published.papers() if paper.paper == "uhan"]
+    p = params.of(made)
+    assert protocol.differs(uhan, p, next(iter(p.dataset.targets))) == differs
 
 
 def test_every_papers_first_metric_has_a_short_name(trained):
-    first = {"hybrid_cnn": "MedAE 0.086*", "uhan": "MSE 2.246*", "dsn": "MAE 1.192*", "amnl": "P@1 0.8604*"}
-    _, [table] = markdown(trained(systems=dict.fromkeys(first, 0.5)))
-    assert column(table, "published") == first
+    first = {
+        "likes": {"hybrid_cnn": "MedAE 0.086*"},
+        "retweeted": {"amnl": "P@1 0.8604*"},
+        "score": {"uhan": "MSE 2.246*", "dsn": "MAE 1.192*"},
+    }
+    systems = {name: 0.5 for of_target in first.values() for name in of_target}
+    _, tables = markdown(trained(systems=systems, targets=tuple(first)))
+    for table, expected in zip(tables, first.values(), strict=True):
+        assert column(table, "published") == {**dict.fromkeys(systems, "–"), **expected}
 
 
 def test_nothing_published_no_column(trained):
@@ -177,7 +247,7 @@ def test_the_sample_says_what_it_is(trained):
     ],
 )
 def test_protocol_is_readable_and_complete(split, expected):
-    assert leaderboard.protocol(Split(**split), 3, "identity") == expected
+    assert protocol.of(Split(**split), 3, "identity") == expected
 
 
 def test_csv_lists_every_metric(trained):
@@ -192,12 +262,19 @@ def test_every_published_number_names_what_it_is_compared_with():
     rows = published.load()
     ranking = {"precision_at_1", "precision_at_3", "auc"}
     assert {row.paper for row in rows} == {"picture-or-words", "uhan", "dsn", "xgb-clip", "amnl"}
-    assert all(row.metric in {*metrics.discover(), *ranking} and row.data and row.dataset for row in rows)
+    assert all(row.metric in {*metrics.discover(), *ranking} for row in rows)
+    assert len({row.system for row in rows}) == len({(row.paper, row.system) for row in rows})
+    for paper in published.papers():
+        assert {row.target for row in rows if row.paper == paper.paper} == set(paper.transforms)
+        assert set(paper.transforms.values()) <= set(targets.NAMES)
+        assert paper.data
+        assert paper.dataset in published.datasets()
     assert len({(row.system, row.target, row.metric) for row in rows}) == len(rows)
 
 
-def test_of_two_published_targets_only_the_same_counts():
+def test_a_number_stands_beside_its_own_target_alone():
     assert [row.value for row in published.of_system("hybrid_cnn", "likes")] == [0.086, 0.347]
-    assert published.of_system("hybrid_cnn", "views") == []
-    assert [row.value for row in published.of_system("uhan", "likes")] == [2.246, 1.13]
-    assert published.of_system("no such system", "likes") == []
+    assert [row.value for row in published.of_system("uhan", "score")] == [2.246, 1.13]
+    for system, target in (("hybrid_cnn", "views"), ("uhan", "likes"), ("xgboost", "likes"), ("no such", "likes")):
+        assert published.of_system(system, target) == []
+    assert published.of_paper("uhan", "likes") == []

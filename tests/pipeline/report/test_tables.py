@@ -56,7 +56,7 @@ def test_tables_of_papers_that_are_gone_go(trained):
 
 
 def test_lines_are_the_papers_in_its_order(trained):
-    _, found, _ = run(trained(systems=UHAN), "uhan")
+    _, found, _ = run(trained(systems=UHAN, targets=("score",)), "uhan")
     assert [len(table) for table in found] == [7, 6, 5]
     assert list(found[2]["system"]) == [f"UHAN (w/o {x})" for x in ("intra+inter", "intra", "inter", "sc")] + ["UHAN"]
     assert list(found[0]["MSE published"]) == ["4.070", "3.193", "3.004", "2.412", "3.050", "2.283", "2.246"]
@@ -65,11 +65,11 @@ def test_lines_are_the_papers_in_its_order(trained):
 
 def test_what_was_measured_is_the_test_part_with_interval_spread_and_n(trained, predicted):
     seeds = (0, 1, 2)
-    frame, found, text = run(trained(systems=UHAN, seeds=seeds), "uhan")
+    frame, found, text = run(trained(systems=UHAN, targets=("score",), seeds=seeds), "uhan")
     row = row_of(frame, "uhan", "mae")
     by_seed = [
         metrics.mae(f["y"].to_numpy(), f["prediction"].to_numpy())
-        for _, f in predicted(40, noise=0.5, seeds=seeds).groupby("seed")
+        for _, f in predicted(40, target="score", noise=0.5, seeds=seeds).groupby("seed")
     ]
     assert row["measured"] == pytest.approx(np.mean(by_seed), rel=1e-5)
     assert row["spread"] == pytest.approx(np.std(by_seed, ddof=1), rel=1e-5)
@@ -82,7 +82,7 @@ def test_what_was_measured_is_the_test_part_with_interval_spread_and_n(trained, 
 
 
 def test_systems_that_were_not_run_say_so_and_why(trained, left_out):
-    paths = trained(systems=UHAN, systems_left_out={"dual_att": {}})
+    paths = trained(systems=UHAN, targets=("score",), systems_left_out={"dual_att": {}})
     left_out(paths, "dual_att", "the data lacks user_id")
     frame, found, text = run(paths, "uhan")
     shown = found[0].set_index("entry")
@@ -125,12 +125,43 @@ def test_without_the_proposal_nothing_is_tested(trained):
     assert "paired t-test" not in text
 
 
-@pytest.mark.parametrize(("name", "own"), [("flickr179k", True), ("tiny", False)])
-def test_other_data_than_the_papers_is_marked(trained, name, own):
-    frame, _, text = run(trained(systems=UHAN, dataset={"name": name}), "uhan")
-    assert ("**Substitute data**" in text) is not own
-    assert set(frame["own_data"].dropna()) == {own}
-    assert "Published: Flickr179K; errors in: log2(views per day + 1)." in text
+OWN = {
+    "dataset": {"is": "flickr179k", "targets": {"score": "identity"}},
+    "split": {"method": "chronological_shuffled", "ratios": [0.7, 0.1, 0.2]},
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "said", "differs"),
+    [
+        ({}, [], None),
+        (
+            {"dataset": {"targets": {"score": "identity"}, "name": "flickr179k"}},
+            ["**Substitute data**: `flickr179k` is not", "**Differs from the paper**: data flickr179k instead of"],
+            "data flickr179k instead of Flickr179K",
+        ),
+        (
+            {"split": {"method": "random"}},
+            ["**Differs from the paper**: split random 60:20:20 instead of chronological_shuffled 70:10:20."],
+            "split random 60:20:20 instead of chronological_shuffled 70:10:20",
+        ),
+    ],
+)
+def test_what_is_not_as_the_paper_has_it_is_marked(trained, changed, said, differs):
+    frame, _, text = run(trained(systems=UHAN, targets=("score",), **{**OWN, **changed}), "uhan")
+    for words in ("**Substitute data**", "**Differs from the paper**"):
+        assert (words in text) is any(line.startswith(words) for line in said)
+    assert all(line in text for line in said)
+    assert set(frame.loc[frame["n"].notna(), "differs"].astype(object).fillna("")) == {differs or ""}
+    assert "Published: Flickr179K, chronological_shuffled 70:10:20; errors in: log2(views per day + 1)." in text
+
+
+def test_no_number_stands_beside_another_target(trained):
+    frame, found, text = run(trained(systems=UHAN, dataset={"is": "flickr179k"}), "uhan")
+    assert frame["published"].isna().all()
+    assert "MSE published" not in found[0]
+    assert "The paper has no numbers for likes; its own: score." in text
+    assert "target likes instead of score" in text
     assert "errors in: log2(likes + 1)." in text
 
 
@@ -142,7 +173,7 @@ def test_each_target_has_its_own_numbers(trained):
         ["0.074", "0.041", "0.089", "0.036"],
     ]
     assert "MedAE published" not in found[2]
-    assert "The paper has no numbers for views." in text
+    assert "The paper has no numbers for views; its own: retweets, likes." in text
     assert set(frame["metric"]) == {"median_absolute_error", "spearman"}
 
 
@@ -169,7 +200,7 @@ def test_random_weights_are_named(trained, system, predicted):
 
 
 def test_ranking_measures_that_nothing_computes_yet_are_dashes(trained):
-    _, found, _ = run(trained(systems={"vbpr": 0.5}), "amnl")
+    _, found, _ = run(trained(systems={"vbpr": 0.5}, targets=("retweeted",)), "amnl")
     assert set(found[0]["P@1 measured"]) == {"–", "not run"}
     assert found[0].set_index("entry").loc["amnl", "P@1 published"] == "0.8604"
 

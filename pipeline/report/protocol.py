@@ -1,0 +1,50 @@
+"""What a run did with its data, in words, and how that differs from what a paper did.
+
+A published number may stand beside a measured one where nothing differs: the data, which `dataset.is` claims, the
+posts drawn of it, the split and the transform of the target.
+"""
+
+from collections.abc import Iterator
+
+from pipeline.base.params import Params
+from pipeline.base.sections import Split
+from pipeline.report.published import Paper
+
+
+def of(split: Split, seed: int, transform: str) -> str:
+    """How posts were split and targets transformed, e.g. `random 81:9:10 seed 0 log2p1`."""
+    return f"{of_split(split)} seed {seed} {transform}"
+
+
+def of_split(split: Split) -> str:
+    """Method and shares in percent, e.g. `random 81:9:10`."""
+    return f"{split.method} {':'.join(f'{100 * share:g}' for share in split.ratios)}"
+
+
+def differs(paper: Paper, p: Params, target: str) -> str:
+    """All in which the run differs from the paper, in words; empty where it is the paper's protocol on its data."""
+    return "; ".join(_differences(paper, p, target))
+
+
+def is_own(paper: Paper, p: Params) -> bool:
+    """Whether the data is the paper's own, as the user says."""
+    return p.dataset.claims == paper.dataset
+
+
+def _differences(paper: Paper, p: Params, target: str) -> Iterator[str]:
+    if not is_own(paper, p):
+        yield f"data {p.dataset.name} instead of {paper.data}"
+    elif paper.unknown:
+        yield paper.unknown
+    if of_split(p.split) != paper.split:
+        yield f"split {of_split(p.split)} instead of {paper.split}"
+    if p.dataset.draw != paper.draw:
+        yield f"{_drawn(p.dataset.draw)} instead of {_drawn(paper.draw)}"
+    if target not in paper.transforms:
+        yield f"target {target} instead of {' and '.join(paper.transforms)}"
+    elif p.dataset.targets[target] != paper.transforms[target]:
+        yield f"{target} by {p.dataset.targets[target]} instead of {paper.transforms[target]}"
+
+
+def _drawn(draw: int | None) -> str:
+    return "all posts" if draw is None else f"draw {draw:,}"
