@@ -8,6 +8,7 @@ import pandas as pd
 
 from features.parts.text import TextFeature, count
 from pipeline.base.ranges import Count, Vocabulary
+from pipeline.base.tokens import Tokenizer
 
 
 class Bow(TextFeature):
@@ -27,18 +28,21 @@ class Bow(TextFeature):
         columns: list[str] | None = None,
         english: bool = False,
         placeholders: bool = False,
+        tokenizer: Tokenizer = "tweets",
     ):
         """Which words.
 
         `minimum_count` in the training part, `maximum_words` of them, the most frequent, null for all;
         `count` occurrences (**ours**: the paper does not say) or posts a word occurs in; `columns` among title,
         text and tags, null for those the data has; `english`: of ASCII characters only; `placeholders`: links
-        and mentions count as the words `<url>` and `<user>`.
+        and mentions count as the words `<url>` and `<user>`; `tokenizer`: that for tweets or, as UHAN was released, any
+        two letters, digits or underscores and more in a row.
         """
         super().__init__(
             columns=columns,
             english=english,
             placeholders=placeholders,
+            tokenizer=tokenizer,
             minimum_count=minimum_count,
             maximum_words=maximum_words,
         )

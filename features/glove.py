@@ -12,8 +12,8 @@ import pandas as pd
 
 from features.parts import word_vectors
 from features.parts.text import TextFeature, count
-from features.parts.tokens import Words
 from pipeline.base.ranges import Length, Seed
+from pipeline.base.tokens import Tokenizer, Words
 
 if TYPE_CHECKING:
     from gensim.models import KeyedVectors
@@ -39,15 +39,21 @@ class Glove(TextFeature):
         columns: list[str] | None = None,
         english: bool = False,
         placeholders: bool = False,
+        tokenizer: Tokenizer = "tweets",
+        length: Length | None = None,
     ):
         """Whose vectors.
 
         `vectors`: a file in GloVe's or word2vec's format, plain, gzip or zip; null draws a random vector for
         each training word from `seed`. `dimensions` of a vector; in a zip of several files, those with it in
         their name. `columns` among title, text and tags, null for those the data has; `english`: words of
-        ASCII characters only; `placeholders`: links and mentions count as the words `<url>` and `<user>`.
+        ASCII characters only; `placeholders`: links and mentions count as the words `<url>` and `<user>`;
+        `tokenizer`: that for tweets or, as UHAN was released, any two letters, digits or underscores and more in a
+        row; `length`: words of a post that are read, the first, null for all.
         """
-        super().__init__(columns=columns, english=english, placeholders=placeholders)
+        super().__init__(
+            columns=columns, english=english, placeholders=placeholders, tokenizer=tokenizer, length=length
+        )
         self._path = None if vectors is None else Path(vectors)
         self._dimensions, self._seed = dimensions, seed
         self._state: dict[str, Any] = {}

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from features.parts.text import TextFeature, count
-from pipeline.base.ranges import Count, Vocabulary
+from pipeline.base.ranges import Count, Length, Vocabulary
+from pipeline.base.tokens import Tokenizer
 
 
 class Tfidf(TextFeature):
@@ -27,18 +28,23 @@ class Tfidf(TextFeature):
         columns: list[str] | None = None,
         english: bool = False,
         placeholders: bool = False,
+        tokenizer: Tokenizer = "tweets",
+        length: Length | None = None,
     ):
         """Which words, and how they are weighted.
 
         `minimum_count`: training posts a word occurs in; `maximum_words` that are kept, those with the most
         posts, null for all; `sublinear`: 1 + ln(tf) for tf; `columns` among title, text and tags, null for
         those the data has; `english`: of ASCII characters only; `placeholders`: links and mentions count as
-        the words `<url>` and `<user>`.
+        the words `<url>` and `<user>`; `tokenizer`: that for tweets or, as UHAN was released, any two letters, digits
+        or underscores and more in a row; `length`: words of a post that are read, the first, null for all.
         """
         super().__init__(
             columns=columns,
             english=english,
             placeholders=placeholders,
+            tokenizer=tokenizer,
+            length=length,
             minimum_count=minimum_count,
             maximum_words=maximum_words,
         )

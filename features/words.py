@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from features.parts.text import TextFeature, count
-from features.parts.tokens import Words as Tokens
 from pipeline.base.ranges import Count, Length, Vocabulary
+from pipeline.base.tokens import Tokenizer
+from pipeline.base.tokens import Words as Tokens
 from pipeline.storage.examples import PADDING, UNKNOWN_WORD
 
 MARK = " #desc: "
@@ -36,6 +37,7 @@ class Words(TextFeature):
         text_form: Literal["separate", "released"] = "separate",
         columns: list[str] | None = None,
         english: bool = True,
+        tokenizer: Tokenizer = "tweets",
     ):
         """Which words.
 
@@ -44,12 +46,14 @@ class Words(TextFeature):
         all as one word, whose vector those learn that are rare in training; false drops them, as the paper
         does; `text_form`: the columns one after the other or, as released, "title #desc: text", and no words
         where any character is not ASCII; `columns` among title, text and tags, null for title and text;
-        `english`: of ASCII characters only.
+        `english`: of ASCII characters only; `tokenizer`: that for tweets or, as released, any two letters, digits or
+        underscores and more in a row.
         """
         super().__init__(
             columns=["title", "text"] if columns is None else columns,
             english=english,
             placeholders=False,
+            tokenizer=tokenizer,
             minimum_count=minimum_count,
             maximum_words=maximum_words,
         )

@@ -8,9 +8,9 @@ from typing import Any, Literal
 import pandas as pd
 
 from features.base import PostsFeature
-from features.parts import tokens
-from features.parts.tokens import Words
+from pipeline.base import tokens
 from pipeline.base.errors import MissingColumn
+from pipeline.base.tokens import Tokenizer, Words
 
 COLUMNS = ("title", "text", "tags")
 CACHED_TEXTS, CACHED_CHARACTERS = 2**19, 2_000
@@ -30,15 +30,18 @@ class TextFeature(PostsFeature):
         columns: Sequence[str] | None,
         english: bool,
         placeholders: bool,
+        tokenizer: Tokenizer,
+        length: int | None = None,
         minimum_count: int = 1,
         maximum_words: int | None = None,
     ):
-        """`columns` to read, None for title, text and tags.
+        """`columns` to read, None for title, text and tags; of each post the first `length` words, None for all.
 
         `minimum_count` and `maximum_words` are what `choose` goes by; the rest as `tokens.tokenise` takes it.
         """
         self.columns = COLUMNS if columns is None else tuple(columns)
-        self._options = {"english": english, "placeholders": placeholders}
+        self._options = {"english": english, "placeholders": placeholders, "tokenizer": tokenizer}
+        self._first = length
         if not self.columns or not set(self.columns) <= set(COLUMNS):
             raise self.error("columns", f"{list(self.columns)} must be some of {', '.join(COLUMNS)}")
         self._minimum, self._maximum = minimum_count, maximum_words
@@ -59,7 +62,7 @@ class TextFeature(PostsFeature):
         if not present:
             raise MissingColumn(self.columns, f"{self._key} needs one of", remedy="add one")
         texts = [[self._of_text(value) for value in posts[column]] for column in present]
-        return [sum(words, ()) for words in zip(*texts, strict=True)]
+        return [sum(words, ())[: self._first] for words in zip(*texts, strict=True)]
 
     def _of_text(self, text: Any) -> Words:
         if not isinstance(text, str):

@@ -7,7 +7,6 @@ cleaning is the same for all and lives in `pipeline/readers/parts/clean.py`.
 
 import inspect
 import pkgutil
-import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Collection
@@ -20,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.base.errors import UserError
+from pipeline.base.tokens import Tokenizer, tokenise
 from pipeline.readers.parts.audit import Audit, Source
 
 CANONICAL = {
@@ -105,23 +105,29 @@ class Raw:
         """Count the posts of `mask` [n] as kept in spite of `reason`."""
         self.audit.tag(reason, self._source(mask), self.rows[mask], column)
 
-    def with_words(self, minimum: int | None, minimum_count: int = 1, word: str = r"[A-Za-z]+") -> "Raw":
-        """The posts with at least `minimum` words of title and text, those the pattern `word` finds; None: all.
+    def with_words(self, minimum: int | None, minimum_count: int = 1, tokenizer: Tokenizer = "tweets") -> "Raw":
+        """The posts with at least `minimum` English words of title and text, as the networks read them; None: all.
 
-        Words that occur fewer than `minimum_count` times, whatever their case, do not count. Ours: they are counted
-        in all posts read, for which of these are to train is decided later.
+        Words that occur fewer than `minimum_count` times do not count. Ours: they are counted in all posts read, for
+        which of these are to train is decided later.
         """
         if minimum is None:
             return self
-        parts = [self.posts[c].map(text_of) for c in ("title", "text") if c in self.posts]
-        texts = [" ".join(row).lower() for row in zip(*parts, strict=True)] or [""] * len(self.posts)
-        words = [re.findall(word, text) for text in texts]
-        counts = Counter(one for of_post in words for one in of_post)
-        frequent = [sum(counts[one] >= minimum_count for one in of_post) for of_post in words]
+        words = [
+            [word for text in texts for word in tokenise(text, english=True, tokenizer=tokenizer)]
+            for texts in self._texts()
+        ]
+        counts = Counter(word for of_post in words for word in of_post)
+        frequent = [sum(counts[word] >= minimum_count for word in of_post) for of_post in words]
         enough = np.array(frequent, dtype=int) >= minimum
         rare = f" that occur {minimum_count} times" if minimum_count > 1 else ""
         self.filter(f"fewer than {minimum} words{rare}", ~enough, "text")
         return self.take(enough)
+
+    def _texts(self) -> list[tuple[str, ...]]:
+        """Title and text of each post, of what the data has."""
+        parts = [self.posts[c].map(text_of) for c in ("title", "text") if c in self.posts]
+        return list(zip(*parts, strict=True)) or [()] * len(self.posts)
 
     def take(self, keep: np.ndarray) -> "Raw":
         """The same with the posts of `keep` [n] alone; the audit is shared."""

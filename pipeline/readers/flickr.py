@@ -26,13 +26,14 @@ import pandas as pd
 
 from pipeline.base.errors import UserError
 from pipeline.base.ranges import Whole
+from pipeline.base.tokens import Tokenizer
 from pipeline.readers.base import Raw, Reader, text_of
 from pipeline.readers.parts import lines
 from pipeline.readers.parts.audit import Audit
 from pipeline.readers.parts.flickr_lines import AFTER, BEFORE, NUMBERS, URLS, key_of, read_lines, read_zones
 
 POSTS = "data.json"
-_WORD = {"separate": r"[A-Za-z]+", "released": r"\b\w\w+\b"}
+_TOKENIZER: dict[str, Tokenizer] = {"separate": "tweets", "released": "released"}
 
 
 class Flickr(Reader):
@@ -53,11 +54,12 @@ class Flickr(Reader):
 
         `path` of the folder with the files; `images` is the folder in it that holds `<user>/<post>.jpg`.
         `text_form`: title and description as `title` and `text`, or, as the authors' released code has it,
-        both in `text` as "title #desc: description" and only posts that are all ASCII. `minimum_words`: only
-        posts with at least as many words in title and description (paper: 5), of those that occur at least
-        `minimum_count` times in all posts (paper: 5); null keeps all. `check_titles`: fail where most titles have
-        another length than train_data.txt says. `extra_columns` are further numbers to keep as inputs, all known
-        before publication: has_people, title_length, description_length, tag_count, group_count, average_member_count.
+        both in `text` as "title #desc: description" and only posts that are all ASCII, with its own tokeniser.
+        `minimum_words`: only posts with at least as many words in title and description (paper: 5), of those that
+        occur at least `minimum_count` times in all posts (paper: 5; released: 1); null keeps all. `check_titles`:
+        fail where most titles have another length than train_data.txt says. `extra_columns` are further numbers to
+        keep as inputs, all known before publication: has_people, title_length, description_length, tag_count,
+        group_count, average_member_count.
         """
         super().__init__(path=path)
         self.images = images
@@ -139,7 +141,7 @@ class Flickr(Reader):
             keep = raw.posts["text"].map(str.isascii).to_numpy(dtype=bool)
             raw.filter("text_form released: not all ASCII", ~keep, "text")
             raw = raw.take(keep)
-        return raw.with_words(self.minimum_words, self.minimum_count, _WORD[self.text_form])
+        return raw.with_words(self.minimum_words, self.minimum_count, _TOKENIZER[self.text_form])
 
 
 def _join(texts: pd.DataFrame, train: pd.DataFrame, audit: Audit) -> pd.DataFrame:

@@ -6,8 +6,8 @@ import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 
 from features.bow import Bow
-from features.parts.tokens import tokenise
 from pipeline.base.errors import UserError
+from pipeline.base.tokens import tokenise
 
 TEXTS = ["the sea the sea", "The quiet #Sea 🐟", "a town @bob", "a quiet town, a 東京", "", "🐟 https://t.co/x"]
 POSTS = pd.DataFrame({"text": TEXTS})

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from features.parts.tokens import tokenise
 from features.tfidf import Tfidf
+from pipeline.base.tokens import tokenise
 
 TRAIN = ["the sea the sea", "The quiet #Sea 🐟", "a town", "a quiet town, a 東京", "", "🐟"]
 OTHER = ["the sea, the sea, the unheard-of", "nothing known", "", "🐟 town town town"]

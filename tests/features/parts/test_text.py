@@ -36,6 +36,15 @@ def fitted(feature, posts=POSTS):
     return feature
 
 
+def test_words_as_uhan_was_released_and_the_first_alone():
+    posts = pd.DataFrame({"title": ["A big-hearted sea"], "text": ["it's far"]})
+    released = [Bow(tokenizer="released"), Tfidf(tokenizer="released"), Glove(tokenizer="released")]
+    for feature in (*released, Words(tokenizer="released")):
+        assert feature.words(posts) == [("big", "hearted", "sea", "it", "far")]
+    for feature in (Tfidf(length=3), Glove(length=3)):
+        assert feature.words(posts) == [("a", "big-hearted", "sea")]
+
+
 def test_state_gives_the_same_values_back(make):
     feature = fitted(make())
     again = make()

@@ -5,10 +5,11 @@ import json
 import pandas as pd
 import pytest
 
+from features.words import Words
 from pipeline import plan, posts
 from pipeline.base import params
 from pipeline.base.errors import UserError
-from pipeline.readers.flickr import Flickr
+from pipeline.readers.flickr import _TOKENIZER, Flickr
 from pipeline.readers.parts import flickr_lines
 from pipeline.storage import store
 
@@ -214,7 +215,9 @@ def test_the_released_form_of_the_text(tmp_path, run):
     assert audit["filtered"] == {"text_form released: not all ASCII": 1, "fewer than 10 words": 4}
 
 
-@pytest.mark.parametrize(("form", "kept"), [("separate", ["90001", "90003"]), ("released", ["90002", "90003"])])
+@pytest.mark.parametrize(
+    ("form", "kept"), [("separate", ["90000", "90001", "90003"]), ("released", ["90002", "90003"])]
+)
 def test_posts_with_few_words_are_filtered_when_asked(tmp_path, run, form, kept):
     found = rows(4)
     cases = [("One two", "three 4 -- 5"), ("a b", "c d e"), ("My 12 34", "5x"), ("One two", "three four five")]
@@ -223,9 +226,26 @@ def test_posts_with_few_words_are_filtered_when_asked(tmp_path, run, form, kept)
     write(tmp_path / "raw", found)
     frame, audit = run(minimum_words=5, text_form=form, max_dropped=0.0)
     assert list(frame.index) == kept
-    assert audit["filtered"] == {"fewer than 5 words": 2}
+    assert audit["filtered"] == {"fewer than 5 words": 4 - len(kept)}
     frame, _ = run(text_form=form)
     assert len(frame) == 4
+
+
+TEXTS = ["IMG 1234 5678 91011 1213 1415", "don't see https://t.co/x @you &amp; me", "a b c d e", "Früh am See"]
+
+
+@pytest.mark.parametrize("form", ["separate", "released"])
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("count", range(1, 8))
+def test_the_filter_counts_what_the_network_reads(tmp_path, run, form, text, count):
+    found = rows(2)
+    found[0]["title"], found[0]["desc"], found[1]["desc"] = "", text, "kept for it has so many words that it stays"
+    write(tmp_path / "raw", found)
+    frame, _ = run(minimum_words=count, text_form=form, check_titles=False, max_dropped=0.0)
+    words = Words(minimum_count=1, columns=None if form == "separate" else ["text"], tokenizer=_TOKENIZER[form])
+    unfiltered, _ = run(text_form=form, check_titles=False, max_dropped=0.0)
+    own = unfiltered[unfiltered.index == "90000"]
+    assert ("90000" in frame.index) is (len(own) > 0 and len(words.words(own)[0]) >= count)
 
 
 def test_numbers_known_in_time_may_be_kept_and_others_may_not(tmp_path, run, project):

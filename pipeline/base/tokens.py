@@ -1,4 +1,4 @@
-"""The words of a text: one tokeniser for all features.
+"""The words of a text: one tokeniser for all features, and for readers that leave out posts of few words.
 
 NLTK's tweet tokeniser finds the words; around it:
 
@@ -12,6 +12,8 @@ NLTK's tweet tokeniser finds the words; around it:
 
 Letters are lower-cased in Unicode's compatible form (NFKC), so that full-width and mathematical letters are
 letters. Time is linear in the length of a text, whatever stands in it.
+
+Beside it stands the tokeniser of UHAN's released code: any two letters, digits or underscores and more in a row.
 """
 
 import html
@@ -20,7 +22,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
 
 import regex
 
@@ -29,6 +31,8 @@ CHUNK = 280
 """Characters the tokeniser gets at once; some of its patterns take time quadratic in them."""
 
 Words = tuple[str, ...]
+Tokenizer = Literal["tweets", "released"]
+"""NLTK's for tweets, or the pattern that UHAN was released with."""
 
 _ENTITY = regex.compile(r"&#?\w{1,32};")
 _STACKED = regex.compile(r"(\p{M}{8})\p{M}+")  # sorting such stacks takes NFKC quadratic time
@@ -39,17 +43,23 @@ _UNSPACED = regex.compile(r"(?=[\p{Han}\p{Hiragana}\p{Katakana}ー\p{Thai}\p{Lao
 _CHUNKS = regex.compile(rf"(?s).{{1,{CHUNK}}}(?=\s|$)|.{{{CHUNK}}}")
 _ADDRESS = regex.compile(r"[\w.+-]+@.+|[a-z0-9.-]+\.[a-z]{2,13}/.*")
 _UNFINISHED = regex.compile(r"\w+(?:\.\w+)*\.[a-z]{2,13}")  # "the end.then": the space is missing
+_FOREIGN = regex.compile(r"[^\x00-\x7F]")
+_RELEASED = regex.compile(r"\b\w\w+\b")
 _MEANT = regex.compile(r"[\p{L}\p{N}\p{Extended_Pictographic}\p{Regional_Indicator}]")
 
 
-def tokenise(text: str, *, english: bool = False, placeholders: bool = False) -> Words:
+def tokenise(text: str, *, english: bool = False, placeholders: bool = False, tokenizer: Tokenizer = "tweets") -> Words:
     """Words of one text, lower-cased, in order.
 
     `english` keeps ASCII alone, as the UHAN paper does ("we first remove all non-English characters"; ours:
-    a removed character ends the word). `placeholders` keeps links and mentions as `<url>` and `<user>`.
+    a removed character ends the word). `placeholders` keeps links and mentions as `<url>` and `<user>`, of which the
+    `tokenizer` released knows nothing: to it they are letters.
     """
+    if tokenizer == "released":
+        text = _FOREIGN.sub(" ", text.lower()) if english else text.lower()
+        return tuple(sys.intern(word) for word in _RELEASED.findall(text))
     text = _clean(text)
-    text = regex.sub(r"[^\x00-\x7F]", " ", text) if english else _UNSPACED.sub(r" \g<0> ", text)
+    text = _FOREIGN.sub(" ", text) if english else _UNSPACED.sub(r" \g<0> ", text)
     text = _LINK.sub(f" {URL} ", text)
     words = (word for chunk in _CHUNKS.findall(text) for token in _tokenizer()(chunk) for word in _words(token))
     return tuple(sys.intern(word) for word in words if placeholders or word not in (USER, URL))

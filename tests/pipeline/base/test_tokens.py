@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from features.parts import tokens
-from features.parts.tokens import tokenise
+from pipeline.base import tokens
+from pipeline.base.tokens import tokenise
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,23 @@ def test_placeholders_stand_for_links_and_mentions():
 
 def test_english_keeps_ascii_alone():
     assert tokenise("Tokyo東京 at 5, ❤ sea СОБАКА", english=True) == ("tokyo", "at", "5", "sea")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("A Day #desc: don't <b>wait</b>", "day desc don wait"),
+        ("IMG_1234 5 67 x https://t.co/ab", "img_1234 67 https co ab"),
+        ("-- ! ...", ""),
+    ],
+)
+def test_words_as_uhan_was_released(text, words):
+    assert tokenise(text, tokenizer="released") == tuple(words.split())
+
+
+def test_as_released_english_keeps_ascii_alone():
+    assert tokenise("Früh am See", tokenizer="released") == ("früh", "am", "see")
+    assert tokenise("Früh am See", english=True, tokenizer="released") == ("fr", "am", "see")
 
 
 def test_no_text_no_words():
