@@ -26,15 +26,12 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 PRESETS = sorted(path.stem for path in (ROOT / "presets").glob("*.yaml"))
-TIMES = pd.to_datetime(["2024-05-01T18:30:00Z", "2024-05-02T18:30:00Z"])
 VALUES = {
-    "string": ["a", "b"],
-    "tags": ["a b", "c"],
-    "comments": [["a"], []],
-    "time": TIMES,
-    "bool": [1.0, 0.0],
-    "number": [1.5, 2.5],
-    "count": [1.0, 2.0],
+    **dict.fromkeys(("id", "string", "path"), ("a", "b")),
+    **dict.fromkeys(("bool", "count", "measure"), (1.0, 0.0)),
+    "tags": ("a b", "c"),
+    "comments": (["a"], []),
+    "time": tuple(pd.to_datetime(["2024-05-01T18:30:00Z", "2024-05-02T18:30:00Z"])),
 }
 """Two values of each kind of column."""
 RN101 = "timm/resnet101_clip.openai"
@@ -94,7 +91,6 @@ def planned(tmp_path, monkeypatch, downloads):
         columns = {name: VALUES[kind] for name, kind in CANONICAL.items()}
         if p.dataset.reader == "sample":  # its expectations are known
             columns |= {f"expected_{transform}_{target}": [1.0, 2.0] for target, transform in p.dataset.targets.items()}
-        columns |= {f"expected_{transform}_{key}": [1.0, 2.0] for key, transform in p.dataset.targets.items()}
         store.write_frame(paths.posts, pd.DataFrame({**columns, **{key: [1.0, 2.0] for key in p.dataset.targets}}))
         if preset in VECTORS:
             write_vectors(tmp_path / "data/weights", *VECTORS[preset])

@@ -58,11 +58,10 @@ UNTOLD = TimeForm()
 
 def _check_format(form: str) -> None:
     try:
-        pd.to_datetime(pd.Series(["x"]), format=form, errors="coerce")
-        told = datetime.strptime(datetime(2004, 2, 3, 4, 5, 6, tzinfo=UTC).strftime(form), form)
+        told = pd.to_datetime(datetime(2004, 2, 3, 4, 5, 6, tzinfo=UTC).strftime(form), format=form)
     except (ValueError, re.error) as error:
         raise UserError(f"dataset.time_format: '{form}' is no format of strptime: {error}") from None
-    if told.date() != date(2004, 2, 3):
+    if pd.isna(told) or told.date() != date(2004, 2, 3):
         raise UserError(f"dataset.time_format: '{form}' does not say year, month and day")
 
 
