@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from models.parts.attention import Head, Items, RegionLayer, Regions, Words
+from models.parts.first_weights import FirstWeights
 from models.parts.loop import Training
 from models.parts.words_regions import TRAINING, Sizes, WordsRegions
 from pipeline.base.ranges import NotNegative, Width, Widths
@@ -77,6 +78,7 @@ class DMF(WordsRegions):
         region_layer: RegionLayer = "none",
         pooling: Pooling = "last",
         penalty: NotNegative = 0.0,
+        first_weights: FirstWeights = "pytorch",
         standardize: bool = True,
         training: Training = TRAINING,
         seed: int = 0,
@@ -92,6 +94,7 @@ class DMF(WordsRegions):
             region_layer: none, or a dense layer without bias on regions, `linear` or `tanh`.
             pooling: the LSTM's state after the last word, or the mean of its states.
             penalty: L2 on word vectors and the head's biases, as UHAN was released with: 0.0001.
+            first_weights: PyTorch's, or drawn as Keras 2.0.4 does, which UHAN was released with.
             standardize: learn the target standardised (ours), or as it is.
             training: how the network learns, and when it stops.
             seed: of weights and the order of rows.
@@ -103,8 +106,8 @@ class DMF(WordsRegions):
             "region_width": None if region_layer == "none" else hidden, "pooling": pooling,
         }  # fmt: skip
         super().__init__(
-            features, image=True, text=True, user=False, penalty=penalty, standardize=standardize,
-            training=training, seed=seed, device=device, checkpoint=checkpoint, label="dmf",
+            features, image=True, text=True, user=False, penalty=penalty, first_weights=first_weights,
+            standardize=standardize, training=training, seed=seed, device=device, checkpoint=checkpoint, label="dmf",
         )  # fmt: skip
 
     def make(self, sizes: Sizes) -> DMFNetwork:

@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from models.parts.attention import Attention, Guide, Head, RegionLayer, Regions, Softmax, Users, Words
+from models.parts.first_weights import FirstWeights
 from models.parts.loop import Training
 from models.parts.words_regions import TRAINING, Sizes, WordsRegions
 from pipeline.base.ranges import NotNegative, Width, Widths
@@ -84,6 +85,7 @@ class DualAtt(WordsRegions):
         region_layer: RegionLayer = "none",
         softmax: Softmax = "masked",
         penalty: NotNegative = 0.0,
+        first_weights: FirstWeights = "pytorch",
         standardize: bool = True,
         training: Training = TRAINING,
         seed: int = 0,
@@ -100,6 +102,7 @@ class DualAtt(WordsRegions):
                 width than `hidden`.
             softmax: padding hidden before the softmax, or taken out after it.
             penalty: L2 on word vectors and the head's biases, as UHAN was released with: 0.0001.
+            first_weights: PyTorch's, or drawn as Keras 2.0.4 does, which UHAN was released with.
             standardize: learn the target standardised (ours), or as it is.
             training: how the network learns, and when it stops.
             seed: of weights and the order of rows.
@@ -111,8 +114,9 @@ class DualAtt(WordsRegions):
             "region_layer": region_layer, "softmax": softmax,
         }  # fmt: skip
         super().__init__(
-            features, image=True, text=True, user=True, penalty=penalty, standardize=standardize,
-            training=training, seed=seed, device=device, checkpoint=checkpoint, label="dual_att",
+            features, image=True, text=True, user=True, penalty=penalty, first_weights=first_weights,
+            standardize=standardize, training=training, seed=seed, device=device, checkpoint=checkpoint,
+            label="dual_att",
         )  # fmt: skip
 
     def make(self, sizes: Sizes) -> DualAttNetwork:

@@ -5,7 +5,7 @@ Prediction, WWW 2018; equations by their numbers there. Garbled in the text and 
 equation 9 is the mean of equation 8, the second summand of equation 20 the attended text of 15.
 
 Ours: a post that lacks a modality is computed as if the network had none, for that post alone; first weights
-are PyTorch's.
+are PyTorch's unless `first_weights` says keras; the LSTM's gates are sigmoids, where Keras 2.0.4 has straight lines.
 
 Shapes: b posts, r regions, v numbers a region, w words, m regions or words, g a user vector, k a state, d the
 space of intra-attention, q of inter-attention.
@@ -31,6 +31,7 @@ from models.parts.attention import (
     Words,
     masked_softmax,
 )
+from models.parts.first_weights import FirstWeights
 from models.parts.loop import Training
 from models.parts.words_regions import TRAINING, Sizes, WordsRegions
 from pipeline.base.errors import UserError
@@ -179,6 +180,7 @@ class UHAN(WordsRegions):
         region_layer: RegionLayer = "none",
         softmax: Softmax = "masked",
         penalty: NotNegative = 0.0,
+        first_weights: FirstWeights = "pytorch",
         standardize: bool = True,
         training: Training = TRAINING,
         seed: int = 0,
@@ -201,6 +203,7 @@ class UHAN(WordsRegions):
                 `hidden`, `tanh` as released.
             softmax: padding hidden before the softmax, or, as released, taken out after it.
             penalty: L2 on word vectors and the head's biases; as released, 0.0001.
+            first_weights: PyTorch's, or drawn as Keras 2.0.4 does, which UHAN was released with.
             standardize: learn the target standardized; false is the paper's, and what `penalty` was for.
             training: how the network learns, and when it stops.
             seed: of weights and the order of rows.
@@ -215,8 +218,8 @@ class UHAN(WordsRegions):
             "region_layer": region_layer, "softmax": softmax,
         }  # fmt: skip
         super().__init__(
-            features, image=image, text=text, user=user, penalty=penalty, standardize=standardize,
-            training=training, seed=seed, device=device, checkpoint=checkpoint, label="uhan",
+            features, image=image, text=text, user=user, penalty=penalty, first_weights=first_weights,
+            standardize=standardize, training=training, seed=seed, device=device, checkpoint=checkpoint, label="uhan",
         )  # fmt: skip
 
     def make(self, sizes: Sizes) -> UHANNetwork:

@@ -130,7 +130,18 @@ PAPER = {
     },
     "seeds": 3,
 }
-RELEASED = {**PAPER, "head": [1024, 1024], "region_layer": "tanh", "penalty": 1e-4}
+RELEASED = {**PAPER, "head": [1024, 1024], "region_layer": "tanh", "penalty": 1e-4, "first_weights": "keras"}
+PAPERS_WORDS = {
+    "words": {"minimum_count": 5, "length": 50},
+    "tfidf": {"maximum_words": 2000, "english": True},
+    "glove": {"vectors": "data/weights/glove.6B.zip", "dimensions": 300, "english": True},
+}
+SAME = {"columns": ["text"], "tokenizer": "released", "length": 50}
+RELEASED_WORDS = {
+    "words": {"minimum_count": 1, **SAME},
+    "tfidf": {"maximum_words": 2000, "minimum_count": 1, **SAME},
+    "glove": {"vectors": "data/weights/glove.6B.zip", "dimensions": 300, **SAME},
+}
 WITHOUT = {
     "uhan_no_user": {"user"},
     "uhan_no_shortcut": {"shortcut"},
@@ -143,21 +154,26 @@ WITHOUT = {
 
 
 @pytest.mark.parametrize(
-    ("name", "fusion", "attention", "form", "words"),
+    ("name", "fusion", "attention", "posts", "words"),
     [
-        ("uhan", PAPER, PAPER, {}, []),
-        ("uhan-released", RELEASED, {**RELEASED, "softmax": "renormalised"}, {"text_form": "released"}, ["text"]),
+        ("uhan", PAPER, PAPER, {"minimum_words": 5, "minimum_count": 5}, PAPERS_WORDS),
+        (
+            "uhan-released",
+            RELEASED,
+            {**RELEASED, "softmax": "renormalised"},
+            {"text_form": "released", "minimum_words": 5},
+            RELEASED_WORDS,
+        ),
     ],
 )
-def test_the_presets_have_the_papers_numbers(name, fusion, attention, form, words):
+def test_the_presets_have_the_papers_numbers(name, fusion, attention, posts, words):
     p = params.read(ROOT / f"presets/{name}.yaml")
     assert p["split"] == {"method": "chronological_shuffled", "ratios": [0.7, 0.1, 0.2]}
     assert p["dataset"]["targets"] == {"score": "identity"}
-    assert {k: v for k, v in p["dataset"].items() if k == "text_form"} == form
-    columns = {"columns": words} if words else {}
+    own = ("text_form", "minimum_words", "minimum_count")
+    assert {k: v for k, v in p["dataset"].items() if k in own} == posts
     assert p["features"]["vgg_regions"] == {"pretrained": "IMAGENET1K_V1", "image_size": 448}
-    assert p["features"]["words"] == {"minimum_count": 5, "length": 50, **columns}
-    assert all(p["features"][f].get("columns", []) == words for f in ("tfidf", "glove"))
+    assert {feature: p["features"][feature] for feature in words} == words
     systems = p["systems"]
     assert (systems["his_ave"], systems["dmf"]) == ({"by": "global"}, fusion)
     assert systems["dual_att"] == systems["uhan"] == attention

@@ -55,8 +55,12 @@ class Words(nn.Module):
         super().__init__()
         self.table = nn.Embedding(words, embedding)
         self.lstm = nn.LSTM(embedding, states, batch_first=True)
-        with torch.no_grad():
-            self.table.weight[[PADDING, UNKNOWN_WORD]] = 0
+        self.silence()
+
+    @torch.no_grad()
+    def silence(self) -> None:
+        """Make padding and unknown words zero."""
+        self.table.weight[[PADDING, UNKNOWN_WORD]] = 0
 
     def forward(self, words: Int[Tensor, "b w"]) -> Items:
         mask = words != PADDING  # [b, w]

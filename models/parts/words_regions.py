@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from models.base import Composed, Roles
 from models.parts.attention import UNKNOWN_USER, Head, Words
 from models.parts.batches import Batch
+from models.parts.first_weights import FirstWeights, as_keras
 from models.parts.loop import Training
 from models.parts.regressor import Regressor
 from models.parts.training import squared_error
@@ -41,6 +42,7 @@ class WordsRegions(Composed):
         text: bool,
         user: bool,
         penalty: float,
+        first_weights: FirstWeights,
         training: Training,
         **options: Any,
     ):
@@ -54,14 +56,21 @@ class WordsRegions(Composed):
             if len(names) != 1:
                 raise UserError(f"features.{role}: expected one feature, not {', '.join(names) or 'none'}")
         self.columns = ("user_id",) if user else ()
+        self._first_weights = first_weights
         self._model = Regressor(
-            lambda **_: self.make(self._sizes()),
+            lambda **_: self._begin(),
             loss=Penalised(penalty), training=training, predict_batch=training.batch_size, **options,
         )  # fmt: skip
 
     @abstractmethod
     def make(self, sizes: Sizes) -> nn.Module:
         """The network for so many numbers a region, words and users; None for what it goes without."""
+
+    def _begin(self) -> nn.Module:
+        network = self.make(self._sizes())
+        if self._first_weights == "keras":
+            as_keras(network)
+        return network
 
     def _sizes(self) -> Sizes:
         return {**self._learned, "users": len(self._users) + 1 if self.columns else None}
