@@ -13,6 +13,7 @@ from models.parts import kernel
 from models.parts.projection import Projection
 from models.svr import SVR
 from pipeline.base.errors import UserError
+from pipeline.metrics import regression as metrics
 from tests.models.small import build, make_examples, rmse, with_y
 
 FEATURES = ["tabular", "clip", "stats"]
@@ -79,6 +80,16 @@ def test_standardised_targets_make_the_unit_not_matter(method):
     large, small = fitted(**options), fitted(with_y(TRAIN, TRAIN.y / 1e4), **options)
     np.testing.assert_allclose(small.predict(TEST) * 1e4, large.predict(TEST), rtol=1e-6)
     assert np.ptp(fitted(with_y(TRAIN, TRAIN.y / 1e4)).predict(TEST)) == 0  # all of it is inside epsilon
+
+
+def test_counts_divided_by_their_maximum_are_no_constant():
+    """What picture-or-words predicts: most counts lie within epsilon of a tenth, the large ones beyond it teach."""
+    counts = np.exp2(np.concatenate([TRAIN.y, TEST.y]))
+    train, truth = with_y(TRAIN, counts[: len(TRAIN)] / counts.max()), counts[len(TRAIN) :] / counts.max()
+    assert (train.y < 0.2).mean() > 0.8
+    prediction = fitted(train).predict(TEST)
+    assert np.ptp(prediction) > 0.1
+    assert metrics.spearman(truth, prediction) > 0.5
 
 
 def test_standardised_targets_equal_scikit_learns_on_them():

@@ -235,8 +235,8 @@ def test_the_preset_of_picture_or_words_has_its_numbers():
     glove = {"vectors": "data/weights/glove.twitter.27B.zip", "dimensions": 100, "columns": ["text"]}
     assert p["features"] == {
         "pixels": {"image_size": 64},
-        "inception": {"pretrained": "IMAGENET1K_V1"},
-        "bow": {"columns": ["text"], "minimum_count": 101},  # "more than 100 times"
+        "inception": {"pretrained": "IMAGENET1K_V1", "crop": False},
+        "bow": {"columns": ["text"], "minimum_count": 51},  # "more than 100 times", in half of the posts
         "glove": glove,
         "context": {"columns": ["followers", "elapsed_hours"]},
     }
