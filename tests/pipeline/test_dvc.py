@@ -172,7 +172,8 @@ FEATURES = {f"feature@{name}" for name in PARAMS["features"]}
     ("file", "stages"),
     [
         ("pipeline/storage/packs.py", {"images", *FEATURES, "evaluate"}),
-        ("pipeline/readers/parts/clean.py", {"posts"}),
+        ("pipeline/readers/judging.py", {"posts"}),
+        ("pipeline/readers/table.py", {"posts", "images"}),
         ("pipeline/readers/smpd.py", set()),
         ("pipeline/report/charts.py", {"evaluate"}),
     ],
