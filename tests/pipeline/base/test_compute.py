@@ -188,6 +188,7 @@ def test_workers_are_at_least_one():
         bind("compute", Compute, {"workers": 0})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("narrow", [True, False])
 def test_narrow_vectors_are_set_before_pytorch_is_there(narrow):
     script = f"""

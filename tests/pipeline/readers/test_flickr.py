@@ -234,6 +234,7 @@ def test_posts_with_few_words_are_filtered_when_asked(tmp_path, run, form, kept)
 TEXTS = ["IMG 1234 5678 91011 1213 1415", "don't see https://t.co/x @you &amp; me", "a b c d e", "Früh am See"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["separate", "released"])
 @pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("count", range(1, 8))

@@ -43,6 +43,7 @@ def test_the_expectation_is_the_conditional_mean(world, target, transform):
         assert abs(np.corrcoef(residual, world.effects[effect])[0, 1]) < 4 / np.sqrt(len(y))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", popularity.COUNTS)
 def test_nobody_who_knows_the_effects_beats_the_ceiling(world, target):
     y = Transform("log2p1").apply(world.posts[target].to_numpy())
