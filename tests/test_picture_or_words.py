@@ -160,6 +160,14 @@ def test_the_papers_table_stands_beside_ours(ran):
     assert row["published"].item() == 0.367
 
 
+def test_both_counts_are_drawn_and_their_correlation_is_said(ran):
+    posts = store.read_frame(ran.posts)[["retweets", "likes"]].to_numpy(dtype=float)
+    correlation = np.corrcoef(posts.T)[0, 1]
+    text = " ".join((ran.results / "tables/picture-or-words.md").read_text(encoding="utf-8").split())
+    assert f"retweets and likes, over all posts: {correlation:.3f}; published: 0.631" in text
+    assert (ran.results / "plots/counts.png").exists()
+
+
 def test_ranks_and_loss_curves_are_drawn(ran):
     names = {path.name for path in (ran.results / "plots").iterdir()}
     assert {f"{kind}_{target}.png" for kind in ("ranks", "curves") for target in ("retweets", "likes")} <= names

@@ -95,6 +95,8 @@ def test_tables_2_3_and_4_are_complete(ran):
     text = (ran.results / "tables/uhan.md").read_text(encoding="utf-8")
     assert [text.count(f"### Table {i}") for i in (2, 3, 4)] == [1, 1, 1]
     assert "not run" not in text.lower()
+    assert text.count("## Table 1: the dataset") == 1
+    assert (ran.results / "plots/popular.png").exists()
     assert "Substitute data" not in text
     assert "Differs from the paper" not in text
     assert "Untrained: `vgg_regions`" in text

@@ -1,6 +1,6 @@
 """The charts: pure functions from numbers to figures, safe for colour-blind readers."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -74,6 +74,37 @@ def importance(shares: Mapping[str, Mapping[str, float]]) -> Figure:
     for panel in panels[len(shown) :]:
         panel.set_axis_off()
     figure.supxlabel("share of the gain, %" + left_out(len(shown), len(shares)))
+    return figure
+
+
+def counts(frame: pd.DataFrame, pearson: float) -> Figure:
+    """A histogram a column of raw counts, of all posts; above them how the columns correlate."""
+    figure = Figure(figsize=(4 * len(frame.columns), 2.8))
+    panels = figure.subplots(1, len(frame.columns), sharey=True, squeeze=False)[0]
+    for panel, name in zip(panels, frame, strict=True):
+        panel.hist(frame[name], bins=50, range=(0, max(1, frame[name].max())), color=BLUE)
+        panel.set(xlabel=name, xlim=0)
+        panel.xaxis.set_major_formatter("{x:,.0f}")
+    panels[0].set_ylabel("posts")
+    together = "undefined" if np.isnan(pearson) else f"{pearson:.3f}"
+    figure.suptitle(f"{len(frame):,} posts; Pearson's correlation of {' and '.join(frame)}: {together}", fontsize=9)
+    return figure
+
+
+def gallery(rows: Sequence[tuple[str, Sequence[tuple[str, np.ndarray]]]], title: str) -> Figure:
+    """Pictures, uint8 RGB [h, w, 3], below what is said of each, a line a name."""
+    columns = max(len(pictures) for _, pictures in rows)
+    figure = Figure(figsize=(1.5 * columns + 0.3, 1.45 * len(rows) + 0.3))
+    panels = figure.subplots(len(rows), columns, squeeze=False)
+    for panel in panels.ravel():
+        panel.set(xticks=[], yticks=[])
+        panel.spines[:].set_visible(False)
+    for line, (name, pictures) in zip(panels, rows, strict=True):
+        line[0].set_ylabel(short(name, 18), parse_math=False)
+        for panel, (above, picture) in zip(line, pictures, strict=False):
+            panel.imshow(picture)
+            panel.set_title(above, fontsize=8)
+    figure.suptitle(title, fontsize=9)
     return figure
 
 

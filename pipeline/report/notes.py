@@ -72,7 +72,8 @@ def _published(test: pd.DataFrame) -> Iterator[str]:
 
 def of_systems(systems: Systems) -> Iterator[str]:
     """What must be known of the features and the training of these systems."""
-    yield from (*untrained(systems), *known_words(systems), *combinations(systems), *incomplete(systems))
+    yield from (*untrained(systems), *known_words(systems), *combinations(systems), *approximated(systems))
+    yield from incomplete(systems)
 
 
 def untrained(systems: Systems) -> Iterator[str]:
@@ -105,6 +106,47 @@ def combinations(systems: Systems) -> Iterator[str]:
             kept = [chosen["features"] for chosen in trained.chosen.values() if "features" in chosen]
             if which := " or ".join(dict.fromkeys(kept)):
                 yield f"`{name}` has the features that are best for {target} on the validation part: {which}."
+
+
+def approximated(systems: Systems) -> Iterator[str]:
+    """Support vector machines that are none with the whole kernel."""
+    names = [
+        f"`{name}`"
+        for name, system in systems.items()
+        if any(c.get("method") == "nystroem" for told in system.targets.values() for c in told.chosen.values())
+    ]
+    if names:
+        yield (
+            f"Approximated: the kernel of {', '.join(names)}, by Nyström's method, for the training posts are too many "
+            "for an exact one or the entry says so."
+        )
+
+
+def of_data(paper: str, data: Mapping[str, str]) -> Iterator[str]:
+    """What a paper's text says of its data, and what was measured."""
+    told = {fact.name: fact.value for fact in published.facts(paper)}
+    if "pearson" in told and "pearson" in data:
+        yield (
+            f"Pearson's correlation of retweets and likes, over all posts: {data['pearson']}; published: "
+            f"{told['pearson']} (Figure 2 there, plots/counts.png here)."
+        )
+    if "words" in told and "words" in data:
+        yield "words: as measured, those that the networks know: of the training part, as often as `words` asks for."
+
+
+def contradictions(paper: str) -> Iterator[str]:
+    """Published rows in which RMSE, mean error and variance of the error cannot all be, by more than rounding."""
+    rows = [row for row in published.load() if row.paper == paper]
+    for system, target in dict.fromkeys((row.system, row.target) for row in rows):
+        own = {row.metric: row.value for row in rows if (row.system, row.target) == (system, target)}
+        if {"rmse", "mean_error", "error_variance"} <= set(own):
+            squared, parts = own["rmse"] ** 2, own["error_variance"] + own["mean_error"] ** 2
+            rounding = 0.001 * own["rmse"] + 0.005 + 0.01 * abs(own["mean_error"])  # of 3, 2 and 2 decimals
+            if abs(squared - parts) > rounding + 1e-4:
+                yield (
+                    f"The paper's row of `{system}` contradicts itself: RMSE squared is {squared:.3f}, the error's "
+                    f"variance and its mean squared are {parts:.3f} together."
+                )
 
 
 def incomplete(systems: Systems) -> Iterator[str]:

@@ -1,7 +1,9 @@
 """results/plots/: pictures of the test part, the same bytes for the same numbers.
 
 leaderboard.png, and for each target real_vs_predicted, ranks, error_distribution, importance and curves (of the
-networks); image_stats.png where the dataset has images; attention_* as `pipeline.report.attention.seeing` says.
+networks); image_stats.png where the dataset has images; counts.png where its targets are retweets and likes, and
+popular.png where users have pictures, as two of the papers show their data; attention_* as
+`pipeline.report.attention.seeing` says.
 results/points.csv holds the best system's panel as numbers, which `dvc plots diff` draws for two revisions over
 each other.
 """
@@ -17,8 +19,9 @@ from matplotlib.figure import Figure
 from models.trained import Trained
 from pipeline.base import targets
 from pipeline.base.paths import Paths
-from pipeline.report import charts, panels
+from pipeline.report import charts, exhibits, panels
 from pipeline.report.attention import seeing
+from pipeline.report.attention.charts import png
 from pipeline.report.comparison import Comparison
 from pipeline.storage import packs, store
 
@@ -63,8 +66,15 @@ def draw(
         for target, rows_of_target in losses.groupby("target", sort=False):
             label = targets.label(target, transforms[target])
             save(panels.curves(rows_of_target, label), folder / f"curves_{target}.png")
-        if measures := image_measures(paths):
-            save(measures, folder / "image_stats.png")
+        for name, drawn in (
+            ("image_stats", image_measures(paths)),
+            ("counts", exhibits.two_counts(paths, transforms)),
+        ):
+            if drawn:
+                save(drawn, folder / f"{name}.png")
+        if pictures := exhibits.popular(paths, next(iter(transforms))):
+            with store.atomic(folder / "popular.png") as temporary:
+                temporary.write_bytes(png(pictures))
     seeing.draw(paths, systems, transforms, folder)
     write_points(paths.results / "points.csv", tested, rows, ceilings)
 

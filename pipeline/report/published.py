@@ -1,7 +1,7 @@
 """What the five papers report of their systems, each on its own data, and how they lay it out.
 
-published.csv has the numbers, published_papers.csv a row a paper with its data and protocol, published_tables.csv the
-rows of their tables.
+published.csv has the numbers, published_papers.csv a row a paper with its data and protocol, published_data.csv what
+they say of their data, published_tables.csv the rows of their tables.
 """
 
 import csv
@@ -55,6 +55,18 @@ class Paper:
 
 
 @dataclass(frozen=True)
+class Fact:
+    """What a paper says of its data."""
+
+    paper: str
+    table: str
+    """Where; empty for what only stands in its text."""
+    name: str
+    """What, as `pipeline.report.exhibits` measures it."""
+    value: str
+
+
+@dataclass(frozen=True)
 class Line:
     """One system in one table of a paper; a system without any published number is a row of ours."""
 
@@ -73,6 +85,11 @@ def load() -> list[Published]:
 def papers() -> list[Paper]:
     """All papers, in the order of the file."""
     return [Paper.of(row) for row in _rows("published_papers.csv")]
+
+
+def facts(paper: str) -> list[Fact]:
+    """What one paper says of its data, in the order of the file."""
+    return [Fact(**row) for row in _rows("published_data.csv") if row["paper"] == paper]
 
 
 def datasets() -> list[str]:

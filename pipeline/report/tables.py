@@ -1,7 +1,7 @@
 """results/tables/: the tables of every paper of which a system is in params.yaml, published beside measured.
 
-<paper>.md is for reading, <paper>.csv has every number. What the rows are and what their papers report is
-data: published.csv, published_papers.csv, published_tables.csv.
+<paper>.md is for reading, <paper>.csv has every number of the systems. What the rows are and what their papers report
+is data: published.csv, published_data.csv, published_papers.csv, published_tables.csv.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from models.trained import Trained
 from pipeline.base import targets
 from pipeline.base.params import Params
 from pipeline.base.paths import Paths
-from pipeline.report import leaderboard, notes, protocol, published
+from pipeline.report import exhibits, leaderboard, notes, protocol, published
 from pipeline.report.comparison import Comparison, against
 from pipeline.report.leaderboard import UNDEFINED
 from pipeline.report.published import Line, Paper
@@ -33,6 +33,7 @@ def write(paths: Paths, comparisons: Sequence[Comparison], board: pd.DataFrame, 
     for old in (*folder.glob("*.md"), *folder.glob("*.csv")):
         old.unlink()
     tested = {c.target: c for c in comparisons if c.part == "test"}
+    data = exhibits.of_data(paths, p)
     for paper in published.papers():
         lines = _wanted(paper, systems)
         rows = [row for target in tested for row in of_target(paper, lines, tested[target], board, p)]
@@ -41,7 +42,7 @@ def write(paths: Paths, comparisons: Sequence[Comparison], board: pd.DataFrame, 
         frame = pd.DataFrame(rows, columns=COLUMNS)
         leaderboard.write_csv(folder / f"{paper.paper}.csv", frame)
         with store.atomic(folder / f"{paper.paper}.md") as temporary:
-            text = "\n".join(markdown(paper, frame, systems, p))
+            text = "\n".join(markdown(paper, frame, systems, p, data))
             temporary.write_text(text + "\n", encoding="utf-8")
 
 
@@ -81,16 +82,26 @@ def _measured(row: pd.Series, metric: str) -> dict[str, Any]:
     return {**{k: row[k] for k in same}, **{k: row.get(f"{metric}{end}") for k, end in parts.items()}}
 
 
-def markdown(paper: Paper, frame: pd.DataFrame, systems: Systems, p: Params) -> Iterator[str]:
-    """The lines of <paper>.md."""
+def markdown(paper: Paper, frame: pd.DataFrame, systems: Systems, p: Params, data: Mapping[str, str]) -> Iterator[str]:
+    """The lines of <paper>.md; `data` is what was measured of the dataset itself."""
     yield from (f"# {paper.paper}", "", f"{paper.title}: published beside measured.", "")
+    yield from _of_data(paper, data)
     for target, of_one in frame.groupby("target", sort=False):
         heading = [line for note in _heading(paper, of_one, p) for line in leaderboard.wrapped(note)]
         yield from (f"## {target}", "", *heading, "")
         for table, rows in of_one.groupby("table", sort=False):
             yield from (f"### {table}", "", *leaderboard.render(_readable(rows)), "")
-    for note in _notes(paper, frame, systems, p.evaluate.confidence):
+    for note in _notes(paper, frame, systems, p.evaluate.confidence, data):
         yield from leaderboard.wrapped(note)
+
+
+def _of_data(paper: Paper, data: Mapping[str, str]) -> Iterator[str]:
+    """The paper's tables of its data, published beside measured."""
+    told = [fact for fact in published.facts(paper.paper) if fact.table]
+    for table in dict.fromkeys(fact.table for fact in told):
+        rows = [[f.name, f.value, data.get(f.name, UNDEFINED)] for f in told if f.table == table]
+        frame = pd.DataFrame(rows, columns=["of all posts", "published", "measured"])
+        yield from (f"## {table}", "", *leaderboard.render(frame), "")
 
 
 def _heading(paper: Paper, rows: pd.DataFrame, p: Params) -> Iterator[str]:
@@ -151,7 +162,9 @@ def figure(value: float | None, *, exact: bool = False) -> str:
     return f"{value:g}" if exact else f"{value:.3g}"
 
 
-def _notes(paper: Paper, frame: pd.DataFrame, systems: Systems, confidence: float) -> Iterator[str]:
+def _notes(
+    paper: Paper, frame: pd.DataFrame, systems: Systems, confidence: float, data: Mapping[str, str]
+) -> Iterator[str]:
     ran = list(dict.fromkeys(frame.loc[frame["n"].notna(), "system"]))
     absent = [name for name in dict.fromkeys(frame["system"]) if name not in systems]
     if frame["low"].notna().any():
@@ -161,6 +174,8 @@ def _notes(paper: Paper, frame: pd.DataFrame, systems: Systems, confidence: floa
             f"p: paired t-test of the absolute errors on the same posts against `{paper.proposed}`, with Holm's "
             "correction; the CSV also has it without."
         )
+    yield from notes.of_data(paper.paper, data)
+    yield from notes.contradictions(paper.paper)
     yield "–: undefined, such as Spearman of a constant, or not in the paper."
     if absent:
         yield f"Not run, for params.yaml has no such entry: {', '.join(absent)}."

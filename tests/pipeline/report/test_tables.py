@@ -29,7 +29,7 @@ def run(paths, paper):
     found = [
         pd.DataFrame(rows[2:], columns=rows[0])
         for block in text.split("\n\n")
-        if block.startswith("|")
+        if block.startswith("|") and not block.startswith("| of all posts")
         for rows in [[[cell.strip() for cell in line.strip("|").split("|")] for line in block.splitlines()]]
     ]
     return pd.read_csv(paths.results / f"tables/{paper}.csv"), found, " ".join(text.split())
