@@ -72,6 +72,13 @@ class Feature(ABC):
         """An error about one key of this feature's entry."""
         return UserError(f"{self._key}.{key}: {problem}")
 
+    def files(self) -> list[Path]:
+        """Files that its entry names and its values come from: once one of them changes, it is extracted again.
+
+        Raises `UserError` where weights or vectors are not to be had.
+        """
+        return []
+
     def fingerprint(self) -> dict[str, Any]:
         """What else decides the values: library versions, sha256 of weights, preprocessing, device, dtype."""
         return {}

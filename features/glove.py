@@ -70,6 +70,13 @@ class Glove(TextFeature):
         if self._path is not None:
             word_vectors.check(self._path, self._dimensions)
 
+    def files(self) -> list[Path]:
+        if self._path is not None and not self._path.is_file():
+            raise self.error(
+                "vectors", f"{self._path}: no such file; name one of word vectors, or null for random ones"
+            )
+        return [] if self._path is None else [self._path]
+
     def fingerprint(self) -> dict[str, Any]:
         return {**super().fingerprint(), "pretrained": self._pretrained}
 

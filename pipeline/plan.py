@@ -4,7 +4,9 @@ One small file a feature and a system, so that a change of one entry reaches onl
 """
 
 import logging
-from collections.abc import Collection, Mapping
+import shutil
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
@@ -42,9 +44,10 @@ def main(paths: Paths = Paths()) -> None:
     plans = {name: plan_system(name, system, p.dataset.targets, reasons, available) for name, system in systems.items()}
     if p.dataset.missing == "fail":
         _check_nothing_is_left_out(systems, plans, reasons)
+    files = {name: [] if reasons[name] else _looked_up(entry) for name, entry in p.features.items()}
+    shutil.rmtree(paths.files("any").parent, ignore_errors=True)
     for name, reason in reasons.items():
-        if reason is None:
-            features.make(p.features[name]).check()
+        link(paths.files(name), files[name])
         code = hashes(f"features/{p.features[name].module}.py", ["features"])
         content = {"run": reason is None, "why": reason, "columns": columns[name], "code": code}
         store.write_json(paths.plan("features", name), content)
@@ -123,6 +126,26 @@ def plan_system(
         "features": kept if isinstance(system.features, dict) else kept[""],
         "why": "; ".join(why) or None,
     }
+
+
+def _looked_up(entry: Entry) -> list[Path]:
+    """The files an entry names, once what it reads of them is found to fit."""
+    feature = features.make(entry)
+    files = feature.files()
+    feature.check()
+    return files
+
+
+def link(folder: Path, files: Sequence[Path]) -> None:
+    """Make `folder` one of links to `files`, on which a stage depends as on the files themselves.
+
+    DVC follows them, but neither to a folder nor to a file that is gone: as an output of this stage, such a link would
+    keep it from running again. So nobody owns the folder; whoever depends on it depends on the plan as well.
+    """
+    folder.mkdir(parents=True)
+    store.write_json(folder / "files.json", [str(file) for file in files])  # DVC warns of empty folders
+    for i, file in enumerate(files):
+        (folder / f"{i}-{file.name}").symlink_to(file.absolute())
 
 
 def present_columns(paths: Paths) -> list[str]:

@@ -125,5 +125,5 @@ def test_weights_that_do_not_fit_end_the_plan(planned, monkeypatch):
 
 def test_vectors_that_are_not_there_end_the_plan(planned, monkeypatch):
     monkeypatch.delitem(VECTORS, "uhan")
-    with pytest.raises(UserError, match=r"data/weights/glove\.6B\.zip: No such file or directory"):
+    with pytest.raises(UserError, match=r"features\.glove\.vectors: data/weights/glove\.6B\.zip: no such file"):
         planned("uhan")

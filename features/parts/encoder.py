@@ -143,7 +143,8 @@ def _tagged(encoder: str, config: dict[str, Any], tag: str) -> Source:
 
 
 def _check_quick_gelu(encoder: str, config: dict[str, Any], where: Any, *, trained_with: bool) -> None:
-    if bool(config.get("quick_gelu")) == trained_with:
+    residual = isinstance(config["vision_cfg"].get("layers"), list | tuple)  # a ResNet, without any GELU
+    if residual or bool(config.get("quick_gelu")) == trained_with:
         return
     how = "with" if trained_with else "without"
     other = _other_activation(encoder)

@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -19,6 +20,8 @@ class NetworkFeature(ImageFeature):
     """Images a forward pass takes at most; on a CPU, as many as its caches like."""
     pretrained: str | None
     """Where its weights come from; None for random ones."""
+    source: Any
+    """What that names, found once; a subclass's property."""
 
     def __init__(self, *, precision: Precision, batch_size: int | None, device: str):
         """`precision` of the network, auto is bfloat16 on CUDA and float32 elsewhere; no `batch_size` is `batch`'s."""
@@ -30,6 +33,12 @@ class NetworkFeature(ImageFeature):
     @property
     def untrained(self) -> bool:
         return self.pretrained is None
+
+    def files(self) -> list[Path]:
+        if self.pretrained is None or not self.source:  # looked up, and fetched, before anything is computed
+            return []
+        named = Path(self.pretrained)
+        return [named] if named.is_file() else sorted(file for file in named.glob("*") if file.is_file())
 
     @property
     def _kind(self) -> str:

@@ -71,6 +71,10 @@ class Paths:
         """What can run on this dataset; `kind` is `features` or `systems`."""
         return self.root / "data/plan" / kind / f"{name}.json"
 
+    def files(self, feature: str) -> Path:
+        """Folder of links to the files that one feature's entry names."""
+        return self.root / "data/files" / feature
+
     def inputs(self, system: str) -> Path:
         """Hashes of exactly what one system reads."""
         return self.root / "data/inputs" / f"{system}.json"

@@ -192,6 +192,25 @@ def test_compute_changes_nothing(project):
     project.set_params(PARAMS)
 
 
+def test_a_file_that_a_feature_names_is_a_dependency(project):
+    """Other vectors under the same name: status names the feature alone, and after repro drafts are predicted."""
+    glove = {"vectors": "vec.txt", "dimensions": 2}
+    by_words = {"model": "xgboost", "features": ["glove"], "trees": TREES}
+    (project.root / "vec.txt").write_text("golden 1 2\nquiet 3 4\nsea 5 6\n")
+    project.set_params(changed(features={**PARAMS["features"], "glove": glove}, systems={"by_words": by_words}))
+    project.repro()
+    assert project.run("status").stdout.strip() == "Data and pipelines are up to date."
+    (project.root / "vec.txt").write_text("golden 1 9\nquiet 8 4\nsea 5 7\n")
+    assert set(json.loads(project.run("status", "--json").stdout)) == {"feature@glove"}
+    stages, _ = project.repro()
+    assert (ran(stages, "feature"), ran(stages, "train")) == ({"glove"}, {"by_words"})
+    command = [sys.executable, "-m", "pipeline.predict", "--system", "by_words", "--posts", "raw/posts.csv"]
+    subprocess.run(command, cwd=project.root, env=project.env, check=True)
+    (project.root / "vec.txt").unlink()
+    project.set_params(PARAMS)
+    project.repro()  # a link to a file that is gone holds nothing up
+
+
 def test_one_percent_more_posts_extract_one_percent_more(project):
     project.keep_rows(POSTS + NEW)
     _, said = project.repro()

@@ -1,8 +1,10 @@
 """The plan: what can run on a dataset, and the one line for what cannot."""
 
+import open_clip
 import pytest
 
 from features.base import discover, feature_class
+from features.clip_image import ClipImage
 from pipeline import plan
 from pipeline.base.errors import UserError
 from pipeline.storage import store
@@ -203,3 +205,47 @@ def test_no_system_reads_what_only_time_will_tell(planned, column):
     cheat = {"model": "catboost", "features": ["user_time"], "categorical": [column]}
     with pytest.raises(UserError, match=f"reads column '{column}', which is not known before"):
         planned(systems={"cheat": cheat})
+
+
+def test_files_that_features_name_are_linked_one_by_one(project, make_posts, tmp_path):
+    vectors, weights = tmp_path / "vec.txt", tmp_path / "hub"
+    vectors.write_text("golden 1 2\n")
+    weights.mkdir()
+    for name in ("open_clip_config.json", "model.safetensors"):
+        (weights / name).write_text('{"model_cfg": {"embed_dim": 8, "vision_cfg": {}}}')
+    clip = {"encoder": "my-own", "pretrained": str(weights)}
+    features = {**FEATURES, "glove": {"vectors": str(vectors), "dimensions": 2}, "clip_image": clip}
+    paths = project(features=features)
+    store.write_frame(paths.posts, make_posts(30).drop(columns="brightness"))
+    for _ in range(2):
+        plan.main(paths)
+        links = {name: sorted(link.resolve() for link in paths.files(name).glob("[0-9]*")) for name in features}
+        assert links["glove"] == [vectors]
+        assert links["clip_image"] == sorted(weights.iterdir())
+        assert links["image_stats"] == []
+        assert store.read_json(paths.files("image_stats") / "files.json") == []
+    vectors.unlink()
+    with pytest.raises(
+        UserError, match=r"features\.glove\.vectors: .*vec\.txt: no such file; name one of word vectors"
+    ):
+        plan.main(paths)
+
+
+@pytest.mark.parametrize("name", ["inception", "vgg", "vgg_regions", "clip_image"])
+def test_weights_that_are_not_there_are_said_before_pictures_are_packed(planned, name):
+    entry = {"pretrained": "weights/none.pth", **({"encoder": "ViT-B-32"} if name == "clip_image" else {})}
+    with pytest.raises(UserError, match=rf"features\.{name}\.pretrained: weights/none.pth: no such file"):
+        planned(features={**FEATURES, name: entry})
+
+
+def test_the_encoder_of_the_paper_has_no_activation_to_mistake(planned, monkeypatch):
+    """RN101 is a ResNet: OpenAI's weights fit it whatever GELU is called in its text tower."""
+    fetched = []
+    monkeypatch.setattr(ClipImage, "check", lambda self: self.source and None)  # there are no weights to build from
+    monkeypatch.setattr(
+        open_clip.pretrained, "download_pretrained", lambda known: fetched.append(known) or "weights.pt"
+    )
+    planned(features={**FEATURES, "clip_image": {"encoder": "RN101", "pretrained": "openai"}}, systems={"trees": TREES})
+    assert len(fetched) == 1
+    with pytest.raises(UserError, match="set encoder: ViT-B-32-quickgelu"):
+        planned(features={**FEATURES, "clip_image": {"encoder": "ViT-B-32", "pretrained": "openai"}})
