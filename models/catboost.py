@@ -7,6 +7,7 @@ Not in the paper of `xgb-clip`; it stands beside `xgboost`.
 Shapes: n posts, d inputs, c categorical columns.
 """
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,13 @@ from models.base import System
 from models.parts import boosting
 from models.parts.boosting import Trees
 from pipeline.base.errors import UserError
+from pipeline.storage import store
 from pipeline.storage.examples import Examples
 
+log = logging.getLogger(__name__)
+
 MISSING = b"(missing)"
+MEAN = "mean.json"
 DEEPEST = 16
 
 
@@ -96,7 +101,8 @@ class CatBoost(System):
         except catboost.CatBoostError as error:
             if "All features are either constant" not in str(error):
                 raise
-            raise UserError("catboost: all training posts have the same inputs; give it other features") from None
+            log.warning("catboost: all training posts have the same inputs: it predicts the mean of their targets")
+            return _Mean(float(np.mean(data.get_label())))
 
     def predict(self, posts: Examples) -> np.ndarray:
         if not len(posts):
@@ -104,22 +110,41 @@ class CatBoost(System):
         return self._model.predict(self._pool(posts))
 
     def save(self, folder: Path) -> None:
+        boosting.save_inputs(folder, self._names, self._chosen)
+        if isinstance(self._model, _Mean):
+            return store.write_json(folder / MEAN, self._model.mean)
         for key in ("train_finish_time", "model_guid"):  # the same training gives the same bytes
             self._model.get_metadata()[key] = ""
-        self._model.save_model(str(folder / "model.cbm"))
-        boosting.save_inputs(folder, self._names, self._chosen)
+        return self._model.save_model(str(folder / "model.cbm"))
 
     def load(self, folder: Path) -> None:
         import catboost
 
-        self._model = catboost.CatBoost().load_model(str(folder / "model.cbm"))
         self._names, self._chosen = boosting.load_inputs(folder)
+        if (folder / MEAN).exists():
+            self._model = _Mean(store.read_json(folder / MEAN))
+        else:
+            self._model = catboost.CatBoost().load_model(str(folder / "model.cbm"))
 
     def report(self) -> dict[str, float]:
         return {**self._chosen, "trees": self._model.tree_count_}
 
     def importance(self) -> dict[str, float]:
+        if isinstance(self._model, _Mean):
+            return boosting.shares(self._names, np.zeros(len(self._names)))
         return boosting.shares(self._names, self._model.get_feature_importance(type="PredictionValuesChange"))
+
+
+class _Mean:
+    """What stands for a model where all training posts have the same inputs, of which the library makes none."""
+
+    tree_count_ = 0
+
+    def __init__(self, mean: float):
+        self.mean = mean
+
+    def predict(self, data: Any) -> np.ndarray:
+        return np.full(data.num_row(), self.mean)
 
 
 def _token(value: Any) -> bytes:

@@ -114,10 +114,12 @@ class Examples:
     def matrix(self, features: Sequence[str]) -> np.ndarray:
         """The named features side by side, float32 [n, d], NaN where a post has none.
 
+        Features without any number, such as categories that no training post has, are one column of zeros, for no
+        library takes a table of none.
         Raises `UserError` for regions, pixels and the like that are too large for memory.
         """
         ends = np.cumsum([self.features[name].width for name in features], dtype=np.int64)
-        table = np.empty((len(self), ends[-1] if len(ends) else 0), dtype=np.float32)
+        table = np.zeros((len(self), max(1, ends[-1]) if len(ends) else 0), dtype=np.float32)
         for name, end in zip(features, ends, strict=True):
             values, width = self.features[name], self.features[name].width
             if len(values.shape) > 2 and values.nbytes > TABLE_BYTES:
@@ -135,7 +137,7 @@ class Examples:
         for feature in features:
             values = self.features[feature]
             names += values.names or [f"{feature}[{i}]" for i in range(values.width)]
-        return names
+        return names or [f"{feature}, empty" for feature in features[:1]]
 
 
 class Dataset:
@@ -175,7 +177,7 @@ class Dataset:
         days: np.ndarray | None,
         columns: Sequence[str],
     ) -> Examples:
-        posts = self._posts[["post_id", *columns]].iloc[rows].reset_index(drop=True)
+        posts = self._posts[list(dict.fromkeys(["post_id", *columns]))].iloc[rows].reset_index(drop=True)
         y = transform.apply(raw[rows], None if days is None else days[rows])
         features = {k: v.take(rows) for k, v in self._features.items()}
         return Examples(posts=posts, features=features, y=y, target=target, transform=transform.name)

@@ -114,9 +114,19 @@ def test_catboost_takes_a_missing_category_for_one_of_its_own():
     assert system.predict(other).max() < 3
 
 
-def test_catboost_says_so_where_no_input_differs():
-    with pytest.raises(UserError, match="same inputs"):
-        fitted("catboost", TRAIN.take(np.zeros(5, dtype=int)))
+def test_catboost_predicts_the_mean_where_no_input_differs(caplog, tmp_path):
+    system = fitted("catboost", with_y(TRAIN.take(np.zeros(5, dtype=int)), np.array([1.0, 2, 3, 4, 5])))
+    assert "all training posts have the same inputs" in caplog.text
+    assert set(system.predict(TEST)) == {3.0}
+    assert set(system.importance().values()) == {0}
+    assert system.report()["trees"] == 0
+    system.save(tmp_path)
+    again = make("catboost")
+    again.load(tmp_path)
+    assert set(again.predict(TEST)) == {3.0}
+
+
+def test_catboost_says_how_deep_it_can_grow():
     with pytest.raises(UserError, match="depth 16 at most"):
         make("catboost", max_depth=17)
 
