@@ -35,6 +35,8 @@ def main(paths: Paths = Paths()) -> None:
     p = params.load(paths.params)
     dataset.make(p.dataset, paths.root)
     _check_claim(p.dataset)
+    if p.compute.device not in ("auto", "cpu"):  # those there always are; to look for others takes PyTorch
+        p.compute.pick_device()
     available = present_columns(paths)
     for column in targets.columns_needed(p.dataset.targets):
         if column not in available:

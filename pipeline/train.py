@@ -79,7 +79,7 @@ def _train_all(paths: Paths, p: Params, trained: Trained) -> tuple[list[pd.DataF
     used = models.flat(probe.features)
     data = Dataset(paths, features=used, columns=models.columns_read(probe, p.dataset.targets))
     # Asking for one imports PyTorch, which takes longer than most systems train that need none.
-    device = p.compute.pick_device() if models.runs_on_device(entry) else "cpu"
+    device = replace(p.compute, scheduler=None).pick_device() if models.runs_on_device(entry) else "cpu"
     seeds = [p.seed + i for i in range(entry.seeds)]
     # States of other code are those of another training.
     states = _states(paths, name) / digest(f"models/{entry.module}.py")[:16]

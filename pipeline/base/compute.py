@@ -60,14 +60,17 @@ class Compute:
             os.environ |= NARROW
 
     def pick_device(self) -> str:
-        """The device to use, as PyTorch names it."""
-        if self.device != "auto":
-            return self.device
+        """The device to use, as PyTorch names it. Raises `UserError` for one that this machine lacks."""
+        if self.device == "cpu":
+            return "cpu"
         import torch
 
-        if torch.cuda.is_available():
-            return "cuda"
-        return "mps" if torch.backends.mps.is_available() else "cpu"
+        there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+        if self.device == "auto":
+            return next(device for device, available in there.items() if available)
+        if not there[self.device] and not self.scheduler:  # its workers have devices of their own
+            raise UserError(f"compute.device: there is no {self.device} here; set it to auto or cpu")
+        return self.device
 
     def worker_count(self) -> int:
         """Local worker processes."""

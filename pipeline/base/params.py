@@ -15,7 +15,7 @@ from pipeline.base import targets
 from pipeline.base.binding import bind, nearest
 from pipeline.base.compute import Compute
 from pipeline.base.errors import UserError
-from pipeline.base.ranges import Seed
+from pipeline.base.ranges import LARGEST, Seed
 from pipeline.base.sections import Dataset, Entry, Packing, Scoring, Split, check_name
 
 HIDDEN = ("size", "nfiles")
@@ -75,11 +75,15 @@ def read(path: Path) -> dict[str, Any]:
 def of(content: Mapping[str, Any]) -> Params:
     """Params from the sections of a file. Raises `UserError` for a value that no section can have."""
     seed = bind("params", _top, {"seed": content["seed"]})["seed"]
+    systems = _entries("systems", content["systems"])
+    for name, entry in systems.items():
+        if seed + entry.seeds - 1 > LARGEST:
+            raise UserError(f"systems.{name}.seeds: the last of {entry.seeds} from seed {seed} on is beyond {LARGEST}")
     return Params(
         seed=seed,
         dataset=_dataset(content["dataset"]),
         features=_entries("features", content["features"]),
-        systems=_entries("systems", content["systems"]),
+        systems=systems,
         **{name: _section(name, cls, content[name]) for name, cls in _PLAIN.items()},
     )
 

@@ -153,6 +153,16 @@ def test_an_unused_feature_may_lack_its_columns(planned):
         ({"images": {"width": 3}}, "images.width: nothing reads this key"),
         ({"features": {"pixels": {"size": 8}}}, "features.pixels.size: DVC would not see a change"),
         ({"compute": {"device": "gpu"}}, "compute.device: 'gpu' is not"),
+        ({"compute": {"workers": "x"}}, "compute.workers: 'x' is not int"),
+        ({"compute": {"bogus": 1}}, "compute.bogus: nothing reads this key"),
+        ({"compute": [1]}, "compute: expected keys scheduler, workers, device, not [1]"),
+        ({"images": None}, "images.max_side: missing"),
+        ({"images": {"max_side": "x"}}, "images.max_side: 'x' is not int"),
+        ({"dataset": None}, "dataset: expected keys reader, name, path, targets"),
+        (
+            {"seed": 2**31 - 2, "systems": {"user_mean": {"seeds": 3}}},
+            "the last of 3 from seed 2147483646 on is beyond",
+        ),
         ({"evaluate": {"bootstrap": "many"}}, "evaluate.bootstrap: 'many' is not int"),
         ({"seed": "zero"}, "params.seed: 'zero' is not int"),
     ],
@@ -207,7 +217,7 @@ def test_no_system_reads_what_only_time_will_tell(planned, column):
         planned(systems={"cheat": cheat})
 
 
-def test_files_that_features_name_are_linked_one_by_one(project, make_posts, tmp_path):
+def test_files_that_features_name_are_linked_one_by_one(project, make_posts, tmp_path, monkeypatch):
     vectors, weights = tmp_path / "vec.txt", tmp_path / "hub"
     vectors.write_text("golden 1 2\n")
     weights.mkdir()
@@ -215,6 +225,7 @@ def test_files_that_features_name_are_linked_one_by_one(project, make_posts, tmp
         (weights / name).write_text('{"model_cfg": {"embed_dim": 8, "vision_cfg": {}}}')
     clip = {"encoder": "my-own", "pretrained": str(weights)}
     features = {**FEATURES, "glove": {"vectors": str(vectors), "dimensions": 2}, "clip_image": clip}
+    monkeypatch.setattr(ClipImage, "check", lambda self: None)  # the weights are none
     paths = project(features=features)
     store.write_frame(paths.posts, make_posts(30).drop(columns="brightness"))
     for _ in range(2):
@@ -249,3 +260,25 @@ def test_the_encoder_of_the_paper_has_no_activation_to_mistake(planned, monkeypa
     assert len(fetched) == 1
     with pytest.raises(UserError, match="set encoder: ViT-B-32-quickgelu"):
         planned(features={**FEATURES, "clip_image": {"encoder": "ViT-B-32", "pretrained": "openai"}})
+
+
+def test_a_card_that_is_not_there_is_said_by_the_plan(planned, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(UserError, match=r"compute\.device: there is no cuda here"):
+        planned(compute={"device": "cuda"})
+
+
+NO_NAMES = ["a b", "a.b", "it's", "a;touch x", 1, "../x", "", "-a", "_a", "a/b", "$(touch x)", "a\nb"]
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+@pytest.mark.parametrize("section", ["systems", "features", "dataset.targets"])
+def test_names_that_would_not_survive_as_files_or_commands_are_refused(planned, section, name):
+    entries = {"systems": {"systems": {name: TREES}}, "features": {"features": {name: {}}}}
+    with pytest.raises(UserError, match=rf"{section}: .* is (no name; use letters and digits|not dict\[str, str\])"):
+        planned(**entries.get(section, {"dataset": {"targets": {name: "log2p1"}}}))
+
+
+def test_names_of_any_script_pass(planned):
+    systems = dict.fromkeys(["größe", "a-b", "a_b", "日本", "7"], TREES)
+    assert set(planned(systems=systems)["systems"]) == set(systems)

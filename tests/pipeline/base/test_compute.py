@@ -205,8 +205,17 @@ print(torch.backends.cpu.get_cpu_capability())
     assert capability == "AVX2" if narrow and capability.startswith("AVX") else capability
 
 
-def test_device_is_taken_as_given():
-    assert Compute(device="mps").pick_device() == "mps"
+def test_device_is_taken_as_given_where_it_is(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(UserError, match=r"compute\.device: there is no cuda here; set it to auto or cpu"):
+        Compute(device="cuda").pick_device()
+    assert Compute(device="cuda", scheduler="tcp://elsewhere:1").pick_device() == "cuda"
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert Compute(device="cuda").pick_device() == Compute().pick_device() == "cuda"
+    assert Compute(device="cpu").pick_device() == "cpu"
+
+
+def test_device_is_one_of_those_there_are():
     assert Compute().pick_device() in ("cpu", "cuda", "mps")
 
 
