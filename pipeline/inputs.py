@@ -19,8 +19,8 @@ from pipeline.storage import store
 def main(paths: Paths = Paths()) -> None:
     """Write one file for each system of params.yaml."""
     p = params.load(paths.params)
-    splits = hash_file(paths.splits)
-    feature_hashes = {f: hash_file(paths.feature(f)) for f in p.features}
+    splits = hash_file(store.existing(paths.splits))
+    feature_hashes = {f: hash_file(store.existing(paths.feature(f))) for f in p.features}
     for name, entry in p.systems.items():
         plan = store.read_json(paths.plan("systems", name))
         columns = [*targets.columns_needed(p.dataset.targets), *plan["columns"]] if plan["run"] else []

@@ -1,6 +1,5 @@
 """Draw the embedded dataset: `python -m pipeline.sample data/sample` makes the folder, the reader `sample` reads it."""
 
-import argparse
 import json
 import logging
 import shutil
@@ -9,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from pipeline.base.errors import UserError, run_stage
+from pipeline.base.errors import CommandLine, UserError, run_stage
 from pipeline.readers.parts.drawn import words
 from pipeline.readers.parts.drawn.pictures import draw
 from pipeline.readers.parts.drawn.world import World, simulate
@@ -21,7 +20,7 @@ _QUALITY = 88
 
 def main() -> None:
     """Make the sample that the command line asks for."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.sample", description=__doc__.splitlines()[0])
+    parser = CommandLine(prog="python -m pipeline.sample", description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="where to write it; an earlier sample there is replaced")
     parser.add_argument("--posts", type=int, default=1200, help="how many posts")
     parser.add_argument("--users", type=int, default=80, help="how many users")

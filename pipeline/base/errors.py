@@ -1,8 +1,10 @@
 """Errors a person can act on: one line that names the file, the row, the column and the remedy."""
 
+import argparse
 import logging
 import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import NoReturn
 
 
 class UserError(Exception):
@@ -27,6 +29,14 @@ def require(columns: Iterable[str], available: Collection[str], needs: str) -> N
     for column in columns:
         if column not in available:
             raise MissingColumn([column], needs)
+
+
+class CommandLine(argparse.ArgumentParser):
+    """The arguments of a stage; what is wrong with them is a `UserError`."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse would print and exit for."""
+        raise UserError(f"{self.prog}: {message}; --help says more")
 
 
 def run_stage(main: Callable[[], None]) -> None:
