@@ -3,14 +3,17 @@
 Shapes: n posts.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from models.base import System, make, system_class
+from pipeline.base.code import hash_file
 from pipeline.base.errors import UserError
 from pipeline.base.paths import Paths
 from pipeline.base.sections import Entry
@@ -18,7 +21,7 @@ from pipeline.base.targets import Transform
 from pipeline.storage import store
 from pipeline.storage.examples import Examples
 
-FILE = "system.json"
+FILE, SEAL = "system.json", "sha256"
 BySeed = dict[int, dict[str, Any]]
 
 
@@ -45,6 +48,8 @@ class Trained:
     features: Mapping[str, Any] = field(default_factory=dict)
     """Metadata of the features it reads, by name."""
     targets: Mapping[str, Learned] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    """sha256 of each file that it learned, by its path in the folder; written by `write`."""
 
     @property
     def name(self) -> str:
@@ -53,9 +58,15 @@ class Trained:
 
     @classmethod
     def open(cls, paths: Paths, name: str) -> "Trained":
-        """The trained system of that name. Raises `UserError` where there is none."""
+        """The trained system of that name. Raises `UserError` where there is none, or one that was changed since."""
         folder = paths.model(name)
-        content = store.read_json(folder / FILE)
+        try:
+            content = json.loads(store.existing(folder / FILE).read_text(encoding="utf-8"))
+            whole = content.pop(SEAL) == _seal(content)
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            whole = False
+        if not whole:
+            raise _damaged(folder, FILE)
         targets = {
             target: Learned(**{k: v if k == "transform" else _by_seed(v) for k, v in told.items()})
             for target, told in content.pop("targets").items()
@@ -65,8 +76,17 @@ class Trained:
 
     def write(self) -> None:
         """Write what `open` reads."""
-        content = {k: v for k, v in asdict(self).items() if k != "folder"}
-        store.write_json(self.folder / FILE, content)
+        found = (file for file in sorted(self.folder.rglob("*")) if file.is_file() and file.name != FILE)
+        files = {file.relative_to(self.folder).as_posix(): hash_file(file) for file in found}
+        content = {k: v for k, v in asdict(replace(self, files=files)).items() if k != "folder"}
+        store.write_json(self.folder / FILE, {**content, SEAL: _seal(json.loads(json.dumps(content)))})
+
+    def _check(self, place: Path) -> None:
+        """Raise `UserError` where a file of one training is gone or not the one that was written."""
+        for name in (name for name in self.files if Path(name).is_relative_to(place)):
+            file = self.folder / name
+            if not file.is_file() or hash_file(file) != self.files[name]:
+                raise _damaged(self.folder, name)
 
     def place(self, target: str, seed: int) -> Path:
         """The folder of what one training learned."""
@@ -80,6 +100,7 @@ class Trained:
         """The system that was trained on a target from a seed. Raises `UserError` where it was left out."""
         if not self.run:
             raise UserError(f"systems.{self.name} was left out in training: {self.why}")
+        self._check(self.place(target, seed).relative_to(self.folder))
         system = make(self.entry, seed=seed)
         system.load(self.place(target, seed))
         return system
@@ -100,6 +121,15 @@ class Trained:
     def looks(self) -> bool:
         """Whether the system has attention."""
         return system_class(self.entry.module).looks
+
+
+def _damaged(folder: Path, file: str) -> UserError:
+    return UserError(f"{folder} is damaged ({file}): run dvc repro -f train@{folder.name}")
+
+
+def _seal(content: Mapping[str, Any]) -> str:
+    """Hash of what stands in `FILE` beside the seal."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _by_seed(told: Mapping[str, Any]) -> BySeed:

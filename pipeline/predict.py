@@ -18,7 +18,7 @@ from features.parts.extraction import Extractor
 from models.trained import FILE, Trained
 from pipeline import images, posts
 from pipeline.base import params, targets
-from pipeline.base.errors import MissingColumn, UserError, require, run_stage
+from pipeline.base.errors import CommandLine, MissingColumn, UserError, require, run_stage
 from pipeline.base.params import Params
 from pipeline.base.paths import Paths
 from pipeline.storage import store
@@ -48,7 +48,7 @@ def main(paths: Paths = Paths(), arguments: Sequence[str] | None = None) -> None
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m pipeline.predict", description=__doc__.split("\n\n")[0])
+    parser = CommandLine(prog="python -m pipeline.predict", description=__doc__.split("\n\n")[0])
     parser.add_argument("--system", required=True, help="an entry of params.yaml that has been trained")
     parser.add_argument("--posts", required=True, type=Path, help="table of drafts; image paths start from its folder")
     parser.add_argument("--out", type=Path, help="table to write: .csv, .tsv, .jsonl or .parquet")
@@ -163,7 +163,7 @@ def _predict(trained: Trained, frame: pd.DataFrame, values: dict[str, FeatureVal
     needed = trained.needs(target)
     require(needed, frame, f"the system {trained.name} needs")
     transform = trained.transform(target).name
-    return trained.predict(unpublished(frame[["post_id", *needed]], values, target, transform))
+    return trained.predict(unpublished(frame[list(dict.fromkeys(["post_id", *needed]))], values, target, transform))
 
 
 if __name__ == "__main__":

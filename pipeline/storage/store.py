@@ -2,8 +2,9 @@
 
 A feature file has one row a post in the order of posts.parquet: `post_id`, `valid`, and either `value`
 (fixed-size binary, the raw bytes of the array, all in one record batch) or one named float32 column a
-dimension. Rows that are not valid hold NaN. The schema metadata carries shape, dtype, names and whatever
-the extractor tells, and a hash of that, of ids and of values.
+dimension, read by its place: a name that a column before it has gets a `_` in the file. Rows that are not
+valid hold NaN. The schema metadata carries shape, dtype, names and whatever the extractor tells, and a hash
+of that, of ids and of values.
 """
 
 import hashlib
@@ -12,7 +13,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,8 @@ def write_json(path: Path, value: Any) -> None:
 
 def read_json(path: Path) -> Any:
     """Read JSON written by an earlier stage."""
-    return json.loads(existing(path).read_text(encoding="utf-8"))
+    with intact(existing(path)):
+        return json.loads(path.read_text(encoding="utf-8"))
 
 
 def write_frame(path: Path, frame: pd.DataFrame) -> None:
@@ -74,12 +76,35 @@ def write_table(path: Path, table: pa.Table) -> None:
 
 def read_frame(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Read a Parquet table of an earlier stage, all columns or those named."""
-    return pq.read_table(existing(path), columns=list(columns) if columns is not None else None).to_pandas()
+    named = list(dict.fromkeys(columns)) if columns is not None else None
+    with intact(existing(path)):
+        return pq.read_table(path, columns=named).to_pandas()
 
 
 def columns_of(path: Path) -> list[str]:
     """Names of the columns of a Parquet table."""
-    return pq.read_schema(existing(path)).names
+    with intact(existing(path)):
+        return pq.read_schema(path).names
+
+
+@contextmanager
+def intact(path: Path, remedy: str = "remove it and run dvc repro") -> Iterator[None]:
+    """Whatever libraries make of a file that is torn or another becomes one `UserError` with the remedy."""
+    try:
+        yield
+    except (
+        pa.ArrowException,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        EOFError,
+        OSError,
+        RecursionError,
+    ) as error:
+        if isinstance(error, PermissionError):
+            raise UserError(f"{path}: {error.strerror}") from None
+        raise UserError(f"{path} is damaged ({type(error).__name__}): {remedy}") from None
 
 
 @dataclass(frozen=True)
@@ -157,7 +182,12 @@ class FeatureWriter:
     def _fields(self) -> list[pa.Field]:
         if self._names is None:
             return [pa.field("value", pa.binary(self._width * self._dtype.itemsize))]
-        return [pa.field(name, pa.from_numpy_dtype(self._dtype)) for name in self._names]
+        taken = [key.name for key in _KEYS]
+        for name in self._names:
+            while name in taken:
+                name += "_"
+            taken.append(name)
+        return [pa.field(name, pa.from_numpy_dtype(self._dtype)) for name in taken[len(_KEYS) :]]
 
     def _columns(self, values: np.ndarray) -> list[pa.Array]:
         if self._names is None:
@@ -167,22 +197,32 @@ class FeatureWriter:
 
 def feature_metadata(path: Path) -> dict[str, Any]:
     """What the extractor wrote about a feature: shape, dtype, names, arguments, weights, state."""
-    with pa.memory_map(str(existing(path))) as source:
+    with _intact_feature(path), pa.memory_map(str(path)) as source:
         return json.loads(pa.ipc.open_file(source).schema.metadata[_KEY])
+
+
+def _intact_feature(path: Path) -> AbstractContextManager[None]:
+    return intact(existing(path), f"run dvc repro -f feature@{path.stem}")
 
 
 def read_feature(path: Path) -> FeatureTable:
     """A whole feature as arrays; of vectors nothing is read before it is asked for."""
-    table, memory = vectors.read(existing(path))
+    with _intact_feature(path):
+        return _read_feature(path)
+
+
+def _read_feature(path: Path) -> FeatureTable:
+    table, memory = vectors.read(path)
+    table.validate(full=True)
     metadata = json.loads(table.schema.metadata[_KEY])
     shape, dtype = tuple(metadata["shape"]), np.dtype(metadata["dtype"])
     if metadata["names"] is None:
         values = vectors.of_table(table, memory, shape, dtype)
     else:
         values = np.empty((len(table), len(metadata["names"])), dtype=dtype)
-        for i, name in enumerate(metadata["names"]):
-            values[:, i] = table.column(name).to_numpy()
-    ids, valid = (table.column(key.name).to_numpy() for key in _KEYS)
+        for i in range(values.shape[1]):
+            values[:, i] = table.column(len(_KEYS) + i).to_numpy()
+    ids, valid = (table.column(i).to_numpy() for i in range(len(_KEYS)))
     return FeatureTable(ids, values, valid, metadata, table.schema.metadata[_SHA256].decode())
 
 
