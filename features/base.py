@@ -17,11 +17,13 @@ import numpy as np
 import pandas as pd
 
 from pipeline.base.binding import bind
-from pipeline.base.errors import UserError
+from pipeline.base.errors import MissingColumn, UserError
 from pipeline.base.sections import Entry
 
 HORIZON = "collected_at"
 """Known before a post is published only as the horizon somebody asks for; see `Feature.reads_horizon`."""
+TEXTS = ("title", "text", "tags")
+"""Columns that have what the author wrote; comments are none of them: they come after publication."""
 
 
 class Feature(ABC):
@@ -107,28 +109,70 @@ class PostsFeature(Feature):
         """Values [n, *shape] of `posts`; a row that cannot have any is all NaN."""
 
 
-class ImageFeature(Feature):
-    """A feature of the pixels alone, made once for each distinct image and cached by its hash.
+class EncodedFeature(Feature):
+    """A feature of one content of a post, a picture or a text: made once for all that are equal, cached by its hash.
 
     Networks and other heavy parts belong into a `cached_property`: they stay behind when the feature travels
     to a worker, and each worker makes its own, once.
     """
 
-    columns: tuple[str, ...] = ("image",)
     batch_size: int = 32
-    """Images a call of `embed` gets at most."""
+    """Contents a call of `embed` gets at most."""
 
-    def prepare(self, image: np.ndarray) -> np.ndarray:
-        """One image, uint8 RGB [h, w, 3], to what `embed` takes; runs in decoding workers."""
-        return image
+    def prepare(self, content: Any) -> Any:
+        """One content to what `embed` takes; runs in the workers that read it."""
+        return content
 
     @abstractmethod
-    def embed(self, prepared: list[np.ndarray]) -> np.ndarray:
-        """Values [len(prepared), *shape] of prepared images."""
+    def embed(self, prepared: list[Any]) -> np.ndarray:
+        """Values [len(prepared), *shape] of prepared contents; each depends on its own alone."""
 
     def __getstate__(self) -> dict[str, Any]:
         cls = type(self)
         return {k: v for k, v in vars(self).items() if not isinstance(getattr(cls, k, None), cached_property)}
+
+
+class ImageFeature(EncodedFeature):
+    """A feature of the pixels alone; its contents are pictures, uint8 RGB [h, w, 3]."""
+
+    columns: tuple[str, ...] = ("image",)
+
+
+class OfTexts(Feature):
+    """A feature of those of a post's texts that a dataset has."""
+
+    def __init__(self, *, columns: Sequence[str] | None):
+        """`columns` to read, None for title, text and tags."""
+        self.columns = TEXTS if columns is None else tuple(columns)
+        if not self.columns or not set(self.columns) <= set(TEXTS):
+            raise self.error("columns", f"{list(self.columns)} must be some of {', '.join(TEXTS)}")
+
+    def missing(self, available: Collection[str]) -> list[str]:
+        return [] if any(column in available for column in self.columns) else list(self.columns)
+
+    def present(self, posts: pd.DataFrame) -> list[str]:
+        """Its columns that are there. Raises `MissingColumn` where none is."""
+        present = [column for column in self.columns if column in posts]
+        if not present:
+            raise MissingColumn(self.columns, f"{self._key} needs one of", remedy="add one")
+        return present
+
+
+class SentenceFeature(OfTexts, EncodedFeature):
+    """A feature of what the author wrote, as one text; its contents are strings. A post without words has no values."""
+
+    def __init__(self, *, columns: Sequence[str] | None, separator: str):
+        """`columns` to read, None for title, text and tags; `separator` between them."""
+        super().__init__(columns=columns)
+        self.separator = separator
+
+    def texts(self, posts: pd.DataFrame) -> np.ndarray:
+        """The text of each post [n], None where there is nothing to read."""
+        texts = np.empty(len(posts), dtype=object)
+        for row, values in enumerate(zip(*(posts[column] for column in self.present(posts)), strict=True)):
+            words = [value.strip() for value in values if isinstance(value, str)]
+            texts[row] = self.separator.join(filter(None, words)) or None
+        return texts
 
 
 def discover() -> list[str]:

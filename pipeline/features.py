@@ -1,8 +1,8 @@
 """One feature -> data/features/<name>.arrow.
 
 `python -m pipeline.features clip_image` extracts the entry `features.clip_image` of params.yaml. What is
-learned is learned from training rows. Images are embedded once each, and only those the cache lacks; values
-are then streamed into the file in the order of posts.parquet, never all in memory.
+learned is learned from training rows. Pictures and texts are embedded once each, and only those the cache lacks;
+values are then streamed into the file in the order of posts.parquet, never all in memory.
 """
 
 import logging
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.base import PostsFeature
+from features.base import ImageFeature, PostsFeature
 from features.parts.extraction import Extractor
 from pipeline.base import params
 from pipeline.base.errors import UserError, run_stage
@@ -43,9 +43,9 @@ def run(paths: Paths, p: Params, name: str) -> None:
         _write_nothing(paths, name, left_out)
         return
     extractor = Extractor.make(entry, p.compute)
-    of_posts = isinstance(extractor.feature, PostsFeature)
-    posts = store.read_frame(paths.posts, ["post_id", *(plan["columns"] if of_posts else [])])
-    if of_posts:
+    columns = [] if isinstance(extractor.feature, ImageFeature) else plan["columns"]
+    posts = store.read_frame(paths.posts, ["post_id", *columns])
+    if isinstance(extractor.feature, PostsFeature):
         extractor.feature.fit(posts[_training(paths, posts)].reset_index(drop=True))
     extractor.write(paths.feature(name), posts, images=paths.images, cache_root=paths.cache, compute=p.compute)
 

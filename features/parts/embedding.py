@@ -1,38 +1,39 @@
-"""Images -> the cache: each distinct image through one feature, once, shard by shard over Dask.
+"""Pictures or texts -> the cache: each distinct one through one feature, once, shard by shard over Dask.
 
-On a CPU every worker decodes and embeds. With a GPU in this machine the workers decode and prepare while
+On a CPU every worker reads and embeds. With a GPU in this machine the workers read and prepare while
 this process feeds the card; on the machines of `compute.scheduler` each worker does both on its own device.
 """
 
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from features.base import ImageFeature
+from features.base import EncodedFeature
+from features.parts.contents import Contents, Shard
 from pipeline.base.compute import Compute, OnceAWorker, map_shards
 from pipeline.base.errors import UserError
 from pipeline.storage import cache
-from pipeline.storage.packs import Shard, read_shard, shards_of
 
 log = logging.getLogger(__name__)
 
 
 def embed_missing(
-    feature: ImageFeature, name: str, image_ids: Collection[str], *, images: Path, values: Path, compute: Compute
+    feature: EncodedFeature, name: str, contents: Contents, *, values: Path, compute: Compute
 ) -> cache.ValueCache:
-    """Embed those of the images packed in `images` that the folder `values` lacks; returns its cache.
+    """Embed those of the contents that the folder `values` lacks; returns its cache.
 
     Raises `UserError` where values do not fit the feature's dtype.
     """
     stored = cache.ValueCache(values, shape=feature.shape, dtype=feature.dtype)
-    lacking = stored.lacking(image_ids)
-    log.info("%s: %d images, %d of them new", name, len(set(image_ids)), len(lacking))
-    shards = shards_of(images, lacking) if lacking else []
-    options = {"title": name, "sizes": [len(shard.rows) for shard in shards], "unit": "image"}
+    distinct = contents.distinct
+    lacking = stored.lacking(distinct)
+    log.info("%s: %d %ss, %d of them new", name, len(distinct), contents.unit, len(lacking))
+    shards = contents.shards(lacking) if lacking else []
+    options = {"title": name, "sizes": [shard.total for shard in shards], "unit": contents.unit}
     shared = OnceAWorker(feature)
     if getattr(feature, "device", "cpu") == "cpu" or compute.scheduler:
         for _ in map_shards(compute, embed_shard, shards, shared, name, values.absolute(), **options):
@@ -45,23 +46,23 @@ def embed_missing(
 
 
 def embed_shard(shard: Shard, shared: OnceAWorker, name: str, values: Path) -> int:
-    """Decode, prepare and embed the images of one shard; write their values; returns how many. In a worker."""
+    """Read, prepare and embed the contents of one shard; write their values; returns how many. In a worker."""
     feature, ids, rows = shared.value, [], []
-    for batch in in_batches(read_shard(shard.path, shard.rows), feature.batch_size):
-        ids += [image_id for image_id, _ in batch]
-        rows.append(_embed(feature, name, [feature.prepare(pixels) for _, pixels in batch]))
+    for batch in in_batches(shard.read(), feature.batch_size):
+        ids += [content_id for content_id, _ in batch]
+        rows.append(_embed(feature, name, [feature.prepare(content) for _, content in batch]))
     cache.write(values, ids, np.concatenate(rows))
     return len(ids)
 
 
-def prepare_shard(shard: Shard, shared: OnceAWorker) -> tuple[list[str], list[np.ndarray]]:
-    """Decode and prepare the images of one shard for an encoder elsewhere; runs in a worker."""
-    pairs = [(image_id, shared.value.prepare(pixels)) for image_id, pixels in read_shard(shard.path, shard.rows)]
-    return [image_id for image_id, _ in pairs], [prepared for _, prepared in pairs]
+def prepare_shard(shard: Shard, shared: OnceAWorker) -> tuple[list[str], list[Any]]:
+    """Read and prepare the contents of one shard for an encoder elsewhere; runs in a worker."""
+    pairs = [(content_id, shared.value.prepare(content)) for content_id, content in shard.read()]
+    return [content_id for content_id, _ in pairs], [prepared for _, prepared in pairs]
 
 
-def _embed(feature: ImageFeature, name: str, prepared: Sequence[np.ndarray]) -> np.ndarray:
-    """Values [n, *shape] of prepared images, in the feature's dtype."""
+def _embed(feature: EncodedFeature, name: str, prepared: Sequence[Any]) -> np.ndarray:
+    """Values [n, *shape] of prepared contents, in the feature's dtype."""
     rows = [feature.embed(batch) for batch in in_batches(prepared, feature.batch_size)]
     values = np.concatenate(rows).reshape(len(prepared), *feature.shape)
     return fit_dtype(values, feature.dtype, name)

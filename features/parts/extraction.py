@@ -1,7 +1,7 @@
 """One entry of `features` at work: values of posts, chunk by chunk, and the file of them all.
 
-Images are embedded once each, and only those the cache lacks; values are streamed in the order of the posts,
-never all in memory.
+Pictures and texts are embedded once each, and only those the cache lacks; values are streamed in the order of the
+posts, never all in memory.
 """
 
 import inspect
@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.base import Feature, ImageFeature, PostsFeature, feature_class, make
+from features.base import EncodedFeature, Feature, ImageFeature, PostsFeature, feature_class, make
+from features.parts.contents import contents_of
 from features.parts.embedding import embed_missing, fit_dtype
 from pipeline.base.code import digest
 from pipeline.base.compute import Compute
@@ -66,7 +67,7 @@ class Extractor:
         return self
 
     def fingerprint(self, images: Path) -> dict[str, Any]:
-        """Everything that decides the values of an image: arguments, weights, code, packed pixels."""
+        """Everything that decides the values of a picture or text: arguments, weights, code, packed pixels."""
         signature = inspect.signature(type(self.feature)).bind(**self.entry.arguments)
         signature.apply_defaults()
         arguments = {k: v for k, v in signature.arguments.items() if k != "device"}
@@ -97,12 +98,12 @@ class Extractor:
     def extract(self, posts: pd.DataFrame, *, images: Path, cache_root: Path, compute: Compute) -> Iterator[Chunk]:
         """Yield (post_id [m], values [m, *shape], valid [m]) of consecutive posts, `GROUP_BYTES` at a time.
 
-        `posts` has `post_id` and the columns the feature reads; `images` is the folder of their packed
-        images; what is embedded stays in a folder of `cache_root`.
+        `posts` has `post_id` and the columns the feature reads, beside `image`; `images` is the folder of their
+        packed images; what is embedded stays in a folder of `cache_root`.
         """
         groups = list(_groups(self.feature, len(posts)))
-        if isinstance(self.feature, ImageFeature):
-            chunks = self._of_images(posts, groups, images, cache_root, compute)
+        if isinstance(self.feature, EncodedFeature):
+            chunks = self._encoded(posts, groups, images, cache_root, compute)
         else:
             require(self.feature.needed, posts, f"the feature {self.name} needs")
             chunks = (self._of_rows(posts.iloc[rows].reset_index(drop=True)) for rows in groups)
@@ -115,18 +116,14 @@ class Extractor:
         values = self.feature.extract(posts)
         return values, np.ones(len(values), dtype=bool)
 
-    def _of_images(
+    def _encoded(
         self, posts: pd.DataFrame, groups: list[slice], images: Path, cache_root: Path, compute: Compute
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        where = images / "index.parquet"
-        index = store.read_frame(where, ["post_id", "image_id"])
-        rows = store.join_positions(index["post_id"].to_numpy(), posts["post_id"].to_numpy(), str(where))
-        image_id = index["image_id"].to_numpy(dtype=object)[rows]
+        contents = contents_of(self.feature, posts, images)
         folder = cache.folder_of(cache_root, self.name, self.fingerprint(images))
-        distinct = pd.unique(image_id[~pd.isna(image_id)])
-        stored = embed_missing(self.feature, self.name, distinct, images=images, values=folder, compute=compute)
+        stored = embed_missing(self.feature, self.name, contents, values=folder, compute=compute)
         for group in groups:
-            yield stored.take(image_id[group]), ~pd.isna(image_id[group])
+            yield stored.take(contents.ids[group]), ~pd.isna(contents.ids[group])
 
 
 def _groups(feature: Feature, n: int) -> Iterator[slice]:

@@ -1,28 +1,23 @@
 """What the features of words share: which texts they read, and how words are counted and chosen."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
 import pandas as pd
 
-from features.base import PostsFeature
+from features.base import OfTexts, PostsFeature
 from pipeline.base import tokens
-from pipeline.base.errors import MissingColumn
 from pipeline.base.tokens import Tokenizer, Words
 
-COLUMNS = ("title", "text", "tags")
 CACHED_TEXTS, CACHED_CHARACTERS = 2**19, 2_000
 
 _tokenise = lru_cache(CACHED_TEXTS)(tokens.tokenise)
 
 
-class TextFeature(PostsFeature):
-    """A feature of the words of a post, from those of its text columns a dataset has.
-
-    Comments are none of them: they come after publication. A post without text is a post without words.
-    """
+class TextFeature(OfTexts, PostsFeature):
+    """A feature of the words of a post. A post without text is a post without words."""
 
     def __init__(
         self,
@@ -39,15 +34,10 @@ class TextFeature(PostsFeature):
 
         `minimum_count` and `maximum_words` are what `choose` goes by; the rest as `tokens.tokenise` takes it.
         """
-        self.columns = COLUMNS if columns is None else tuple(columns)
+        super().__init__(columns=columns)
         self._options = {"english": english, "placeholders": placeholders, "tokenizer": tokenizer}
         self._first = length
-        if not self.columns or not set(self.columns) <= set(COLUMNS):
-            raise self.error("columns", f"{list(self.columns)} must be some of {', '.join(COLUMNS)}")
         self._minimum, self._maximum = minimum_count, maximum_words
-
-    def missing(self, available: Collection[str]) -> list[str]:
-        return [] if any(column in available for column in self.columns) else list(self.columns)
 
     def fingerprint(self) -> dict[str, Any]:
         return {"tokenizer": tokens.versions()}
@@ -58,10 +48,7 @@ class TextFeature(PostsFeature):
 
     def words(self, posts: pd.DataFrame) -> list[Words]:
         """Words of each post, column after column; each distinct text is tokenised once."""
-        present = [column for column in self.columns if column in posts]
-        if not present:
-            raise MissingColumn(self.columns, f"{self._key} needs one of", remedy="add one")
-        texts = [[self._of_text(value) for value in posts[column]] for column in present]
+        texts = [[self._of_text(value) for value in posts[column]] for column in self.present(posts)]
         return [sum(words, ())[: self._first] for words in zip(*texts, strict=True)]
 
     def _of_text(self, text: Any) -> Words:

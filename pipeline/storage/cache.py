@@ -1,8 +1,8 @@
 """Content-addressed cache of extracted values, beside DVC's outputs, so that only what is new is extracted.
 
-A folder an extractor, named by the hash of all that decides its values; in it Arrow files with a row an
-image: `image_id` and `value` (the raw bytes of the array). A file is written once and never changed; files
-are memory-mapped, so that any rows of any of them cost only the pages they lie on.
+A folder an extractor, named by the hash of all that decides its values; in it Arrow files with a row a picture
+or text: `id`, the hash of its content, and `value` (the raw bytes of the array). A file is written once and never
+changed; files are memory-mapped, so that any rows of any of them cost only the pages they lie on.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ STRAY = 3600
 
 
 class ValueCache:
-    """Values of images, by image_id, in one folder; `shape` and `dtype` of one image's values."""
+    """Values of pictures or texts, by id, in one folder; `shape` and `dtype` of those of one."""
 
     def __init__(self, folder: Path, *, shape: Sequence[int], dtype: str):
         self.folder = folder
@@ -41,7 +41,7 @@ class ValueCache:
         self.refresh()
 
     def refresh(self) -> None:
-        """Look again at which images have values."""
+        """Look again at what has values."""
         found = {path: _ids(path) for path in sorted(self.folder.glob("*.arrow"))}
         self._files = [path for path, ids in found.items() if ids is not None]
         ids = [ids for ids in found.values() if ids is not None]
@@ -53,17 +53,17 @@ class ValueCache:
         self._row = np.concatenate([np.empty(0, dtype=np.int64), *map(np.arange, lengths)])[keep].astype(np.int64)
         self._open.cache_clear()
 
-    def lacking(self, image_ids: Collection[str]) -> list[str]:
-        """Those of the images that have no values yet, in their order."""
-        wanted = pd.Index(list(image_ids), dtype="object")
+    def lacking(self, ids: Collection[str]) -> list[str]:
+        """Those of the ids that have no values yet, in their order."""
+        wanted = pd.Index(list(ids), dtype="object")
         return wanted[self._ids.get_indexer(wanted) < 0].tolist()
 
-    def take(self, image_ids: np.ndarray) -> np.ndarray:
-        """Values [n, *shape] of images [n]; NaN (0 in whole numbers) where an id is missing or not in the cache."""
+    def take(self, ids: np.ndarray) -> np.ndarray:
+        """Values [n, *shape] of ids [n]; NaN (0 in whole numbers) where an id is missing or not in the cache."""
         gap = np.nan if self._dtype.kind == "f" else 0
-        values = np.full((len(image_ids), *self._shape), gap, dtype=self._dtype)
-        places = self._ids.get_indexer(pd.Index(image_ids, dtype="object"))
-        places[pd.isna(image_ids)] = -1
+        values = np.full((len(ids), *self._shape), gap, dtype=self._dtype)
+        places = self._ids.get_indexer(pd.Index(ids, dtype="object"))
+        places[pd.isna(ids)] = -1
         files = np.where(places >= 0, self._file[places] if len(self._file) else -1, -1)
         for file in np.unique(files[files >= 0]):
             rows = np.flatnonzero(files == file)
@@ -75,19 +75,19 @@ class ValueCache:
 
 
 def _ids(path: Path) -> np.ndarray | None:
-    """The image_ids [n] of a file; None, and the file is gone, where it is damaged."""
+    """The ids [n] of a file; None, and the file is gone, where it is damaged."""
     try:
-        return vectors.read(path)[0].column("image_id").to_numpy(zero_copy_only=False)
+        return vectors.read(path)[0].column("id").to_numpy(zero_copy_only=False)
     except (pa.ArrowInvalid, OSError, ValueError):  # mmap's of an empty file
         log.warning("%s is damaged; its values are extracted again", path)
         path.unlink(missing_ok=True)
         return None
 
 
-def write(folder: Path, image_ids: Sequence[str], values: np.ndarray) -> None:
-    """Add values [n, *shape] of images [n] as one file, which appears complete or not at all; any process may."""
-    table = pa.table({"image_id": pa.array(image_ids, pa.string()), "value": vectors.to_binary(values)})
-    name = hashlib.sha256("".join(image_ids).encode()).hexdigest()[:32]
+def write(folder: Path, ids: Sequence[str], values: np.ndarray) -> None:
+    """Add values [n, *shape] of ids [n] as one file, which appears complete or not at all; any process may."""
+    table = pa.table({"id": pa.array(ids, pa.string()), "value": vectors.to_binary(values)})
+    name = hashlib.sha256("".join(ids).encode()).hexdigest()[:32]
     with store.atomic(folder / f"{name}.arrow") as temporary, pa.ipc.new_file(str(temporary), table.schema) as writer:
         writer.write_table(table)
 

@@ -181,6 +181,15 @@ class Shard(NamedTuple):
     image_ids: list[str]
     rows: np.ndarray
 
+    def read(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield image_id and pixels, uint8 RGB [h, w, 3], of each."""
+        return read_shard(self.path, self.rows)
+
+    @property
+    def total(self) -> int:
+        """How many there are."""
+        return len(self.rows)
+
 
 def shards_of(folder: Path, image_ids: Collection[str]) -> list[Shard]:
     """Where distinct images lie, a shard each, in the order of the posts that show them first."""

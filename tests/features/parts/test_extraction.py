@@ -313,7 +313,7 @@ def test_only_images_of_posts_are_read(project, monkeypatch):
     paths, _ = project()
     read = []
     read_shard = packs.read_shard
-    monkeypatch.setattr("features.parts.embedding.read_shard", lambda *a: (read.append(len(a[1])), read_shard(*a))[1])
+    monkeypatch.setattr(packs, "read_shard", lambda *a: (read.append(len(a[1])), read_shard(*a))[1])
     extractor = Extractor.make(Entry("image_stats", "image_stats"), Compute(workers=1))
     posts = store.read_frame(paths.posts, ["post_id"])[:2]
     list(extractor.extract(posts, images=paths.images, cache_root=paths.cache, compute=Compute(workers=1)))
