@@ -1,7 +1,7 @@
 """What a feature is. A new one is a file in this folder with one subclass, and its entry in params.yaml.
 
-The keyword-only arguments of the class are exactly the keys its entry may have. The file's name is the
-feature's name.
+The keyword-only arguments of the class are the keys its entry may have, beside `model`: the file, where the entry has
+another name.
 """
 
 import inspect
@@ -33,6 +33,8 @@ class Feature(ABC):
     """Columns of posts.parquet it needs, all of them."""
     dtype: ClassVar[str] = "float16"
     """How values are stored: float16 for vectors, float32 for named columns."""
+    entry: str | None = None
+    """The name of its entry, where it was made from one."""
     reads_horizon: ClassVar[bool] = False
     """Whether it may read `collected_at`, as the end of the hours online that whoever asks gives beforehand."""
 
@@ -67,8 +69,8 @@ class Feature(ABC):
 
     @property
     def _key(self) -> str:
-        """Where its entries stand in params.yaml."""
-        return f"features.{type(self).__module__.rpartition('.')[2]}"
+        """Where its entry stands in params.yaml."""
+        return f"features.{self.entry or type(self).__module__.rpartition('.')[2]}"
 
     def error(self, key: str, problem: str) -> UserError:
         """An error about one key of this feature's entry."""
@@ -180,10 +182,10 @@ def discover() -> list[str]:
     return sorted(name for name in _modules() if _classes(name))
 
 
-def feature_class(name: str) -> type[Feature]:
-    """The class in features/<name>.py. Raises `UserError` where there is none."""
+def feature_class(name: str, entry: str | None = None) -> type[Feature]:
+    """The class in features/<name>.py. Raises `UserError` where there is none, at the `entry` that asks for it."""
     if name not in _modules() or not _classes(name):
-        raise UserError(f"features.{name}: there is no feature of that name; known: {', '.join(discover())}")
+        raise UserError(f"features.{entry or name}: there is no model '{name}'; known: {', '.join(discover())}")
     return _classes(name)[0]
 
 
@@ -192,8 +194,12 @@ def make(entry: Entry, **given: Any) -> Feature:
 
     Raises `UserError` for a key nothing reads, a missing one, or a value that cannot be.
     """
-    cls = feature_class(entry.module)
-    return cls(**bind(f"features.{entry.name}", cls, entry.arguments, **{"device": "cpu", **given}))
+    cls = feature_class(entry.module, entry.name)
+    arguments = bind(f"features.{entry.name}", cls, entry.arguments, **{"device": "cpu", **given})
+    feature = cls.__new__(cls)
+    feature.entry = entry.name  # before its constructor, which may refuse what the entry says
+    feature.__init__(**arguments)
+    return feature
 
 
 def _modules() -> list[str]:

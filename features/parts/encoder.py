@@ -3,7 +3,6 @@
 In that order, the first that `pretrained` names, never one in place of another; null means random weights.
 """
 
-import hashlib
 import warnings
 import zipfile
 from dataclasses import dataclass, field
@@ -18,6 +17,8 @@ from open_clip.convert import convert_state_dict
 from open_clip.model import _build_vision_tower, resize_pos_embed
 from open_clip.transform import PreprocessCfg, merge_preprocess_dict
 
+from features.parts import checkpoints
+from features.parts.checkpoints import short
 from pipeline.base.errors import UserError
 from pipeline.storage import store
 
@@ -59,10 +60,7 @@ class Source:
 
     def sha256(self) -> str | None:
         """Hash of the file of the weights."""
-        if self.weights is None:
-            return None
-        with self.weights.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return None if self.weights is None else checkpoints.sha256(self.weights)
 
 
 def find(encoder: str, weights: str | None, image_size: int | None = None) -> Source:
@@ -109,7 +107,7 @@ def _on_hub(encoder: str, config: dict[str, Any] | None, repository: str) -> Sou
     try:
         files = [pretrained.download_pretrained_from_hf(repository, filename=f) for f in (CONFIG, None)]
     except Exception as error:  # whatever the network raises
-        message = f"{_KEY}.pretrained: no file or folder '{repository}', and the hub did not give it: {_short(error)}"
+        message = f"{_KEY}.pretrained: no file or folder '{repository}', and the hub did not give it: {short(error)}"
         raise UserError(message) from None
     return _described(encoder, config, *map(Path, files), repository)
 
@@ -138,7 +136,7 @@ def _tagged(encoder: str, config: dict[str, Any], tag: str) -> Source:
     try:
         weights = pretrained.download_pretrained(known)
     except Exception as error:  # whatever the network raises
-        raise UserError(f"{_KEY}.pretrained: cannot fetch tag '{tag}': {_short(error)}") from None
+        raise UserError(f"{_KEY}.pretrained: cannot fetch tag '{tag}': {short(error)}") from None
     return Source(encoder, config, Path(weights), known)
 
 
@@ -184,7 +182,7 @@ def _load(visual: torch.nn.Module, source: Source) -> None:
     except UserError:
         raise
     except Exception as error:  # unpicklers raise whatever they like on foreign files
-        message = f"{_KEY}.pretrained: {source.weights} does not hold weights of {source.encoder}: {_short(error)}"
+        message = f"{_KEY}.pretrained: {source.weights} does not hold weights of {source.encoder}: {short(error)}"
         raise UserError(message) from None
 
 
@@ -193,9 +191,3 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
     if zipfile.is_zipfile(path) and any("/code/" in name for name in zipfile.ZipFile(path).namelist()):
         return torch.jit.load(str(path), map_location="cpu").state_dict()
     return dict(factory.load_state_dict(str(path)))
-
-
-def _short(error: Exception) -> str:
-    """The first of what an error says; PyTorch lists every key."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 200 else f"{text[:200]}..."

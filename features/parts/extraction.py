@@ -47,7 +47,7 @@ class Extractor:
     @classmethod
     def make(cls, entry: Entry, compute: Compute) -> "Extractor":
         """The feature an entry describes, on the device of `compute` if it runs on one."""
-        on_device = "device" in inspect.signature(feature_class(entry.module)).parameters
+        on_device = "device" in inspect.signature(feature_class(entry.module, entry.name)).parameters
         given = {"device": compute.pick_device()} if on_device else {}
         return cls(entry, make(entry, **given))
 

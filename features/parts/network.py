@@ -18,6 +18,8 @@ class NetworkFeature(ImageFeature):
 
     batch: ClassVar[Mapping[str, int]] = {"cpu": 16, "mps": 64, "cuda": 256}
     """Images a forward pass takes at most; on a CPU, as many as its caches like."""
+    channels_last: ClassVar[frozenset[str]] = frozenset({"cuda"})
+    """Devices on which the network runs faster with the channels of a pixel side by side."""
     pretrained: str | None
     """Where its weights come from; None for random ones."""
     source: Any
@@ -45,6 +47,12 @@ class NetworkFeature(ImageFeature):
         return self.device.partition(":")[0]
 
     @property
+    def _layout(self) -> Any:
+        import torch
+
+        return torch.channels_last if self._kind in self.channels_last else torch.contiguous_format
+
+    @property
     @abstractmethod
     def source(self) -> Any:
         """Where the weights come from, fetched if they are not there; `UserError` where there are none."""
@@ -64,18 +72,15 @@ class NetworkFeature(ImageFeature):
     @cached_property
     def network(self) -> Any:
         """The network on its device."""
-        import torch
-
-        layout = torch.channels_last if self._kind == "cuda" else torch.contiguous_format
-        return self.build().to(self.device, memory_format=layout)
+        return self.build().to(self.device, memory_format=self._layout)
 
     def embed(self, prepared: list[np.ndarray]) -> np.ndarray:
         import torch
 
         pixels = torch.from_numpy(np.stack(prepared))  # [b, 3, h, w]
         if self._kind == "cuda":
-            pixels = pixels.pin_memory().to(self.device, non_blocking=True, memory_format=torch.channels_last)
-        pixels = pixels.to(self.device).float().div(255)  # [b, 3, h, w]
+            pixels = pixels.pin_memory().to(self.device, non_blocking=True)
+        pixels = pixels.to(self.device, memory_format=self._layout).float().div(255)  # [b, 3, h, w]
         reduced = self.precision == "bfloat16"
         with torch.inference_mode(), torch.autocast(self._kind, torch.bfloat16, enabled=reduced):
             values = self.forward(pixels)  # [b, ...]

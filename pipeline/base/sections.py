@@ -103,13 +103,13 @@ class Entry:
         if not isinstance(content, Mapping | None):
             raise UserError(f"{where}: {content!r} is no mapping of keys; {{}} stands for none")
         arguments = dict(content or {})
-        own = {key: arguments.pop(key) for key in ("model", "seeds") if section == "systems" and key in arguments}
-        shared = bind(where, _shared, own)
+        keys = ("model", "seeds") if section == "systems" else ("model",)
+        shared = bind(where, _shared, {key: arguments.pop(key) for key in keys if key in arguments})
         return cls(name, shared.get("model", name), shared.get("seeds", 1), arguments)
 
 
 def _shared(*, model: str = "", seeds: Count = 1) -> None:
-    """The keys that every entry of `systems` may have."""
+    """The keys that every entry of `systems` may have; `model`, one of `features` too."""
 
 
 def check_name(section: str, name: Any) -> str:

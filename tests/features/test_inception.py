@@ -12,7 +12,7 @@ from torch import nn
 from torchvision.models import Inception_V3_Weights, inception_v3
 
 from features.inception import Inception
-from features.parts.torchvision_weights import draw
+from features.parts.checkpoints import draw
 from pipeline.base.errors import UserError
 from tests.features.entries import make
 from tests.features.pictures import smooth

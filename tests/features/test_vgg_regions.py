@@ -12,7 +12,7 @@ from torch import nn
 from torchvision.models import VGG16_Weights, vgg16
 from torchvision.transforms.functional import normalize, pil_to_tensor
 
-from features.parts.torchvision_weights import draw
+from features.parts.checkpoints import draw
 from features.vgg import Vgg
 from features.vgg_regions import VggRegions
 from pipeline.base.errors import UserError

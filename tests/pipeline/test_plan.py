@@ -81,6 +81,10 @@ def test_an_unused_feature_may_lack_its_columns(planned):
 @pytest.mark.parametrize(
     ("sections", "message"),
     [
+        ({"features": {"a": {"model": "nothing"}}}, "features.a: there is no model 'nothing'; known: "),
+        ({"features": {"pixel": {}}}, "features.pixel: there is no model 'pixel'; known: "),
+        ({"features": {"a": {"model": "pixels", "seeds": 2}}}, "features.a.seeds: nothing reads this key"),
+        ({"features": {"a": {"model": "bow", "columns": ["x"]}}}, "features.a.columns: ['x'] must be some of title"),
         ({"systems": {"xgbost": {}}}, "systems: there is no model 'xgbost'; known: "),
         ({"systems": {"a": {"model": "nothing"}}}, "systems: there is no model 'nothing'"),
         ({"systems": {"boosting": {"features": []}}}, "systems: there is no model 'boosting'"),

@@ -228,6 +228,21 @@ def test_restored_on_other_posts_it_gives_the_same(project, name):
     assert valid.all()
 
 
+def test_an_entry_of_another_name(project):
+    paths, p = project(image_stats={}, small={"model": "image_stats", "max_side": 8})
+    for name in p.features:
+        features.run(paths, p, name)
+    table = store.read_feature(paths.feature("small"))
+    assert (table.metadata["feature"], table.metadata["module"]) == ("small", "image_stats")
+    assert (table.values[:3] != store.read_feature(paths.feature("image_stats")).values[:3]).any()
+    extractor = Extractor.restore("small", table.metadata, Compute(workers=1), images=paths.images)
+    posts = store.read_frame(paths.posts, ["post_id"])
+    ((_, values, _),) = extractor.extract(
+        posts, images=paths.images, cache_root=paths.cache, compute=Compute(workers=1)
+    )
+    np.testing.assert_array_equal(values, table.values)
+
+
 def test_restore_refuses_what_has_changed(project):
     paths, p = project()
     features.run(paths, p, "image_stats")
