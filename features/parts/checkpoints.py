@@ -1,6 +1,5 @@
 """What all kinds of weights share: a checkpoint is read without running code, and fills a network whole."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -13,12 +12,6 @@ from pipeline.base.errors import UserError
 SUFFIXES = (".pth", ".pt", ".bin", ".safetensors")
 WITHIN = ("state_dict", "model_state_dict", "model")
 """Where training programs put the weights in a checkpoint."""
-
-
-def sha256(file: Path) -> str:
-    """Hash of a file."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def read(file: Path) -> Mapping[str, torch.Tensor]:

@@ -17,8 +17,8 @@ from open_clip.convert import convert_state_dict
 from open_clip.model import _build_vision_tower, resize_pos_embed
 from open_clip.transform import PreprocessCfg, merge_preprocess_dict
 
-from features.parts import checkpoints
 from features.parts.checkpoints import short
+from pipeline.base.code import hash_file
 from pipeline.base.errors import UserError
 from pipeline.storage import store
 
@@ -60,7 +60,7 @@ class Source:
 
     def sha256(self) -> str | None:
         """Hash of the file of the weights."""
-        return None if self.weights is None else checkpoints.sha256(self.weights)
+        return None if self.weights is None else hash_file(self.weights)
 
 
 def find(encoder: str, weights: str | None, image_size: int | None = None) -> Source:

