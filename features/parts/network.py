@@ -22,8 +22,6 @@ class NetworkFeature(ImageFeature):
     """Devices on which the network runs faster with the channels of a pixel side by side."""
     pretrained: str | None
     """Where its weights come from; None for random ones."""
-    source: Any
-    """What that names, found once; a subclass's property."""
 
     def __init__(self, *, precision: Precision, batch_size: int | None, device: str):
         """`precision` of the network, auto is bfloat16 on CUDA and float32 elsewhere; no `batch_size` is `batch`'s."""
