@@ -146,8 +146,8 @@ class OfTexts(Feature):
     def __init__(self, *, columns: Sequence[str] | None):
         """`columns` to read, None for title, text and tags."""
         self.columns = TEXTS if columns is None else tuple(columns)
-        if not self.columns or not set(self.columns) <= set(TEXTS):
-            raise self.error("columns", f"{list(self.columns)} must be some of {', '.join(TEXTS)}")
+        if not self.columns or sorted({*self.columns} & {*TEXTS}) != sorted(self.columns):
+            raise self.error("columns", f"{list(self.columns)} must be some of {', '.join(TEXTS)}, each once")
 
     def missing(self, available: Collection[str]) -> list[str]:
         return [] if any(column in available for column in self.columns) else list(self.columns)

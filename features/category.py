@@ -26,6 +26,8 @@ class Category(PostsFeature):
         for level in self.levels:
             if level not in LEVELS:
                 raise self.error("levels", f"there is no level '{level}'; known: {', '.join(LEVELS)}")
+        if len(set(self.levels)) < len(self.levels):
+            raise self.error("levels", f"{self.levels} must name levels, each once")
         self.vocabulary: dict[str, list[str]] = {}
 
     def missing(self, available: Collection[str]) -> list[str]:

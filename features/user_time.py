@@ -32,6 +32,8 @@ class UserTime(PostsFeature):
         training part has; `hour`: also the hour of posting (UTC).
         """
         self.wanted = columns
+        if len({*(columns or ())}) < len(columns or ()):
+            raise self.error("columns", f"{columns} must name columns, each once")
         self.cycles = ["weekday", "month", *(["hour"] if hour else [])]
         self.kept: list[str] = []
         self.timed = False

@@ -157,6 +157,13 @@ def test_an_unused_feature_may_lack_its_columns(planned):
         ({"images": {"width": 3}}, "images.width: nothing reads this key"),
         ({"features": {"pixels": {"size": 8}}}, "features.pixels.size: DVC would not see a change"),
         ({"compute": {"device": "gpu"}}, "compute.device: 'gpu' is not"),
+        (
+            {"features": {"words": {"columns": ["text", "text"]}}},
+            "features.words.columns: ['text', 'text'] must be some",
+        ),
+        ({"features": {"user_time": {"columns": ["a", "a"]}}}, "features.user_time.columns: ['a', 'a'] must name col"),
+        ({"features": {"context": {"columns": ["a", "a"]}}}, "features.context.columns: ['a', 'a'] must name col"),
+        ({"features": {"category": {"levels": ["concept"] * 2}}}, "features.category.levels: ['concept', 'concept'] "),
         ({"compute": {"workers": "x"}}, "compute.workers: 'x' is not int"),
         ({"compute": {"bogus": 1}}, "compute.bogus: nothing reads this key"),
         ({"compute": [1]}, "compute: expected keys scheduler, workers, device, narrow_vectors, not [1]"),
