@@ -7,6 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pipeline.report.fonts import readable
+
 BLUE, ORANGE, GREY, LIGHT = "#0072B2", "#D55E00", "#666666", "#9CC9E3"  # Okabe and Ito's, and a tint
 STYLE = {
     "font.size": 9,
@@ -15,6 +17,7 @@ STYLE = {
     "axes.spines.right": False,
     "figure.constrained_layout.use": True,
     "figure.dpi": 100,
+    "text.parse_math": False,  # a name may have dollars
 }
 """Settings the charts are drawn with."""
 PANELS = 36
@@ -52,7 +55,7 @@ def _bars(panel: Axes, rows: pd.DataFrame, ceilings: Collection[str]) -> None:
         panel.annotate(f"{number:.3f}", (x, y), (4, 0), textcoords="offset points", va="center")
     for x in value[rows["system"].isin(list(ceilings))]:
         panel.axvline(x, color=GREY, linestyle="--", linewidth=1)
-    panel.set_yticks(at, list(rows["system"]))
+    panel.set_yticks(at, [readable(name) for name in rows["system"]])
     panel.set_ylim(len(rows) - 0.4, -0.6)
     panel.set_xlim(0, high.max() * 1.14 or 1)
 
@@ -114,7 +117,8 @@ def left_out(shown: int, total: int, what: str = "systems") -> str:
 
 
 def short(name: str, length: int = 34) -> str:
-    """A name cut to a length."""
+    """A name in signs that can be drawn, cut to a length."""
+    name = readable(name)
     return name if len(name) <= length else f"{name[: length - 1]}…"
 
 

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from models.trained import Trained
 from pipeline.base import targets
 from pipeline.base.paths import Paths
-from pipeline.report import charts, exhibits, panels
+from pipeline.report import charts, exhibits, fonts, panels
 from pipeline.report.attention import seeing
 from pipeline.report.attention.charts import png
 from pipeline.report.comparison import Comparison
@@ -51,8 +51,10 @@ def draw(
         old.unlink()
     tested = {c.target: c for c in comparisons if c.part == "test"}
     rows = {target: table[(table["target"] == target) & (table["part"] == "test")] for target in tested}
-    labels = {target: targets.label(target, transforms[target]) for target in tested}
-    with mpl.rc_context(charts.STYLE):
+    shares = {target: importances(systems, target) for target in tested}
+    inputs = [name for of_target in shares.values() for of_system in of_target.values() for name in of_system]
+    with mpl.rc_context({**charts.STYLE, "font.family": fonts.families([*systems, *transforms, *inputs])}):
+        labels = {target: fonts.readable(targets.label(target, transforms[target])) for target in transforms}
         if tested:
             save(charts.leaderboard({labels[t]: rows[t] for t in tested}, ceilings), folder / "leaderboard.png")
         for target, c in tested.items():
@@ -61,11 +63,10 @@ def draw(
             errors = panels.error_distribution(c.y, predictions, labels[target])
             save(errors, folder / f"error_distribution_{target}.png")
             save(panels.ranks(c.y, predictions, labels[target]), folder / f"ranks_{target}.png")
-            if shares := importances(systems, target):
-                save(charts.importance(shares), folder / f"importance_{target}.png")
+            if shares[target]:
+                save(charts.importance(shares[target]), folder / f"importance_{target}.png")
         for target, rows_of_target in losses.groupby("target", sort=False):
-            label = targets.label(target, transforms[target])
-            save(panels.curves(rows_of_target, label), folder / f"curves_{target}.png")
+            save(panels.curves(rows_of_target, labels[target]), folder / f"curves_{target}.png")
         for name, drawn in (
             ("image_stats", image_measures(paths)),
             ("counts", exhibits.two_counts(paths, transforms)),
