@@ -199,7 +199,7 @@ TOUR = {"ceiling", "mean", "median", "user_mean", "xgboost", "xgb_mlp", "hybrid_
     [
         ("params.yaml", TOUR),
         ("presets/sample-all.yaml", TOUR | BASELINES | TABULAR | PICTURE_OR_WORDS | ATTENTION),
-        ("presets/own-posts.yaml", BASELINES | TABULAR),
+        ("presets/own-posts.yaml", BASELINES | TABULAR | {"xgb_pictures", "xgb_words"}),
         ("presets/xgb-clip.yaml", BASELINES | TABULAR),
         ("presets/picture-or-words.yaml", BASELINES | PICTURE_OR_WORDS),
         ("presets/uhan.yaml", ATTENTION),
