@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from models.parts.batches import Tensors, cut, shuffled
+from models.parts import training
+from models.parts.batches import Tensors, cut, load, shuffled
 from models.parts.loop import Run, Training
 from models.parts.training import few_threads, fit_network, predict_network, seeded, squared_error
 from pipeline.base.errors import UserError
@@ -36,9 +37,9 @@ def noise(n, seed=0):
 def fit(seed=0, train=None, validation=None, loss=squared_error, workers=0, checkpoint=None, **knobs):
     with seeded(seed):
         network = Network()
-    training = Training(**{"batch_size": 16, "learning_rate": 0.02, **knobs})
+    knobs = Training(**{"batch_size": 16, "learning_rate": 0.02, **knobs})
     options = {"loss": loss, "seed": seed, "workers": workers, "checkpoint": checkpoint}
-    return network, fit_network(network, train or data(), validation, training, **options)
+    return network, fit_network(network, train or data(), validation, knobs, **options)
 
 
 def weights(network):
@@ -285,3 +286,28 @@ def test_small_networks_take_one_thread(width, threads):
         assert torch.get_num_threads() == threads
     assert torch.get_num_threads() == 2
     torch.set_num_threads(before)
+
+
+def test_predictions_on_a_card_do_not_come_in_the_steps_of_bf16(monkeypatch):
+    """With the CPU in the card's place: bf16 has eight bits, which leave few different ones of a thousand numbers."""
+    network, _ = fit(epochs=2)
+    here, autocast = predict_network(network, data(1000)), torch.autocast
+    assert len(np.unique(here)) > 900
+    monkeypatch.setattr(nn.Module, "to", lambda self, *_: self)
+    monkeypatch.setattr(training, "load", lambda data, batches, device, workers: load(data, batches, "cpu", workers))
+    monkeypatch.setattr(
+        torch, "autocast", lambda device, dtype=None, enabled=True: autocast("cpu", torch.bfloat16, enabled=enabled)
+    )
+    with torch.autocast("cuda", torch.bfloat16):  # as training has it
+        np.testing.assert_array_equal(predict_network(network, data(1000), device="cuda"), here)
+        batch = {name: values for name, values in data(1000)[list(range(1000))].items() if name != "y"}
+        assert len(np.unique(network(**batch).float().detach().numpy())) < 500
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a card")
+def test_predictions_on_a_card_are_as_fine_as_here():
+    network, _ = fit(epochs=2)
+    here = predict_network(network, data(1000))
+    there = predict_network(network, data(1000), device="cuda")
+    assert len(np.unique(there)) > 900
+    np.testing.assert_allclose(there, here, rtol=2e-3, atol=2e-3)
