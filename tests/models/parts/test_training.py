@@ -301,7 +301,7 @@ def test_predictions_on_a_card_do_not_come_in_the_steps_of_bf16(monkeypatch):
     with torch.autocast("cuda", torch.bfloat16):  # as training has it
         np.testing.assert_array_equal(predict_network(network, data(1000), device="cuda"), here)
         batch = {name: values for name, values in data(1000)[list(range(1000))].items() if name != "y"}
-        assert len(np.unique(network(**batch).float().detach().numpy())) < 500
+        assert len(np.unique(network(**batch).float().detach().numpy())) < 800
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a card")
