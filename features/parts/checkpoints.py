@@ -1,5 +1,7 @@
 """What all kinds of weights share: a checkpoint is read without running code, and fills a network whole."""
 
+import pickle
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -18,7 +20,9 @@ def read(file: Path) -> Mapping[str, torch.Tensor]:
     """The tensors of a checkpoint: safetensors, a state dict, or one within what a training program saved."""
     if file.suffix == ".safetensors":
         return load_file(file)
-    state = torch.load(file, map_location="cpu", weights_only=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of pickles of other versions
+        state = torch.load(file, map_location="cpu", weights_only=True)
     state = next((state[name] for name in WITHIN if isinstance(state.get(name), Mapping)), state)
     return {name.removeprefix("module."): tensor for name, tensor in state.items()}
 
@@ -67,6 +71,8 @@ def draw(network: nn.Module, seed: int) -> None:
 
 
 def short(error: Exception) -> str:
-    """The first of what an error says; PyTorch lists every key."""
+    """The first of what an error of a library says: it lists every key, or explains how to run what a file brings."""
+    if isinstance(error, pickle.UnpicklingError):
+        return "it holds more than tensors, or is damaged"
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 200 else f"{text[:200]}..."

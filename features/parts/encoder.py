@@ -115,7 +115,9 @@ def _on_hub(encoder: str, config: dict[str, Any] | None, repository: str) -> Sou
 def _described(encoder: str, named: dict[str, Any] | None, file: Path, weights: Path, where: Any) -> Source:
     """A source that brings its own description, which must not be another model than the one named."""
     content = store.read_json(file)
-    found = content["model_cfg"]
+    found = content.get("model_cfg") if isinstance(content, dict) else None
+    if not isinstance(found, dict) or not {"embed_dim", "vision_cfg"} <= found.keys():
+        raise UserError(f"{_KEY}.pretrained: {file} describes no model of open_clip")
     if named is not None:
         _check_quick_gelu(encoder, named, where, trained_with=bool(found.get("quick_gelu")))
         for key in ("embed_dim", "vision_cfg"):

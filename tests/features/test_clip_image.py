@@ -1,5 +1,7 @@
 import logging
 import pickle
+import re
+from pathlib import Path
 
 import numpy as np
 import open_clip
@@ -11,6 +13,7 @@ from PIL import Image
 from features.clip_image import ClipImage
 from features.parts import encoder
 from pipeline.base.errors import UserError
+from tests.features.entries import make
 
 SIZES = [(50, 70), (70, 50), (32, 32), (5, 200), (1, 1)]
 
@@ -243,3 +246,32 @@ def test_hub_that_does_not_answer(monkeypatch):
     assert "the hub did not give it: no route to host" in error(pretrained="me/mine")
     monkeypatch.setattr(encoder.pretrained, "download_pretrained", fail)
     assert "cannot fetch tag 'laion2b_s34b_b79k'" in error(encoder="ViT-B-32", pretrained="laion2b_s34b_b79k")
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"model_cfg": []}', '{"model_cfg": {"embed_dim": 8}}'])
+def test_folders_need_a_description(content, model, hub_folder):
+    folder = hub_folder(model())
+    (folder / "open_clip_config.json").write_text(content)
+    assert "open_clip_config.json describes no model of open_clip" in error(pretrained=str(folder))
+
+
+class Payload:
+    """A pickle that would write a file."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __reduce__(self):
+        return Path.touch, (self.file,)
+
+
+@pytest.mark.parametrize("name", ["clip_image", "vgg"])
+@pytest.mark.parametrize("save", [lambda value, file: file.write_bytes(pickle.dumps(value)), torch.save])
+def test_what_files_bring_is_not_run_and_the_message_is_short(name, save, tmp_path):
+    file, written = tmp_path / "w.pth", tmp_path / "written"
+    save({"state_dict": Payload(written)}, file)
+    arguments = {"pretrained": str(file), **({"encoder": "tiny-vit"} if name == "clip_image" else {})}
+    with pytest.raises(UserError) as caught:
+        make(name, arguments).network  # noqa: B018
+    assert re.search(r"does not hold weights of [\w-]+: it holds more than tensors, or is damaged$", str(caught.value))
+    assert not written.exists()
