@@ -94,12 +94,23 @@ def _train_all(paths: Paths, p: Params, trained: Trained) -> tuple[list[pd.DataF
             system.fit(parts["train"], parts["validation"])
             where = trained.place(target, seed)
             where.mkdir(parents=True)
-            system.save(where)
+            _save(system, models.make(entry, seed=seed), where)
             frames += [_predict(system, parts[part], part, seed) for part in ("validation", "test")]
             told.report[seed], told.curve[seed] = system.report(), system.curve()
             told.importance[seed], told.chosen[seed] = system.importance(), system.chosen()
     metadata = {f: store.feature_metadata(paths.feature(f)) for f in used}
     return frames, replace(trained, seeds=tuple(seeds), features=metadata, targets=learned)
+
+
+def _save(system: models.System, again: models.System, where: Path) -> None:
+    """Write a system and read it back: some libraries do not say that a disk was full."""
+    try:
+        system.save(where)
+        again.load(where)
+    except Exception as error:
+        if type(error).__module__ == "builtins":
+            raise
+        raise UserError(f"{where}: could not be written ({type(error).__name__}); is the disk full?") from None
 
 
 def _predict(system: models.System, posts: Examples, part: str, seed: int) -> pd.DataFrame:

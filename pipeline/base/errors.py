@@ -1,7 +1,9 @@
 """Errors a person can act on: one line that names the file, the row, the column and the remedy."""
 
 import argparse
+import errno
 import logging
+import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NoReturn
@@ -39,6 +41,10 @@ class CommandLine(argparse.ArgumentParser):
         raise UserError(f"{self.prog}: {message}; --help says more")
 
 
+_OF_THE_DISK = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+"""A full or a read-only one, or folders of somebody else's."""
+
+
 def run_stage(main: Callable[[], None]) -> None:
     """Run a stage's `main`; a `UserError` becomes one line on stderr and exit status 1."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
@@ -46,5 +52,10 @@ def run_stage(main: Callable[[], None]) -> None:
         main()
     except UserError as error:
         sys.exit(f"error: {' '.join(str(error).split())}")
+    except OSError as error:
+        if error.errno not in _OF_THE_DISK:
+            raise
+        said = " ".join(f"{error.filename or ''} {os.strerror(error.errno)}".split())
+        sys.exit(f"error: {said}; nothing half written is left, run the same command again once this is mended")
     except KeyboardInterrupt:
         sys.exit("error: interrupted; finished shards are kept, run the same command again to go on")
