@@ -49,16 +49,16 @@ class ClipImage(NetworkFeature):
     @cached_property
     def source(self) -> Any:
         """Where the weights come from, found once."""
-        from features.parts import encoder
+        from features.parts import open_clip_weights
 
         if self.pretrained is None:
-            log.warning("clip_image: RANDOM weights (seed %d): these embeddings know nothing of pictures", self.seed)
-        return encoder.find(self.encoder, self.pretrained, self.image_size)
+            log.warning("%s: RANDOM weights (seed %d): these embeddings know nothing of pictures", self._key, self.seed)
+        return open_clip_weights.find(self.encoder, self.pretrained, self._key, self.image_size)
 
     def build(self) -> Any:
-        from features.parts import encoder
+        from features.parts import open_clip_weights
 
-        return encoder.build(self.source, self.seed)
+        return open_clip_weights.build(self.source, self.seed)
 
     @cached_property
     def transforms(self) -> tuple[Any, Any]:

@@ -15,6 +15,8 @@ TINY = {
     "vision_cfg": {"image_size": 32, "layers": 1, "width": 16, "head_width": 8, "patch_size": 16},
     "text_cfg": {"context_length": 5, "vocab_size": 11, "width": 8, "heads": 2, "layers": 1},
 }
+TINY_TEXT = {**TINY, "text_cfg": {**TINY["text_cfg"], "context_length": 9, "vocab_size": 49408}}
+"""With the vocabulary of OpenAI's tokenizer."""
 TINY_RESNET = {**TINY, "vision_cfg": {"image_size": 32, "layers": [1, 1, 1, 1], "width": 8, "patch_size": None}}
 
 
@@ -37,7 +39,14 @@ def posts():
 def tiny_models(tmp_path_factory):
     """Registers tiny-vit, tiny-vit-quickgelu and tiny-resnet with open_clip."""
     folder = tmp_path_factory.mktemp("configs")
-    configs = {"tiny-vit": TINY, "tiny-vit-quickgelu": {**TINY, "quick_gelu": True}, "tiny-resnet": TINY_RESNET}
+    configs = {
+        "tiny-vit": TINY,
+        "tiny-vit-quickgelu": {**TINY, "quick_gelu": True},
+        "tiny-resnet": TINY_RESNET,
+        "tiny-text": TINY_TEXT,
+    }
+    configs["tiny-text-quickgelu"] = {**TINY_TEXT, "quick_gelu": True}
+    configs["tiny-text-custom"] = {**TINY_TEXT, "custom_text": True}
     for name, config in configs.items():
         (folder / f"{name}.json").write_text(json.dumps(config))
     open_clip.add_model_config(folder)

@@ -11,7 +11,7 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 
 from features.clip_image import ClipImage
-from features.parts import encoder
+from features.parts import open_clip_weights
 from pipeline.base.errors import UserError
 from tests.features.entries import make
 
@@ -77,8 +77,8 @@ def test_folder_of_a_model_open_clip_does_not_name(pictures, model, hub_folder):
 def test_tag(pictures, model, checkpoint, tmp_path, monkeypatch):
     path = checkpoint(model(), tmp_path / "w.pt", "open_clip")
     known = {"url": "x", "mean": (0.1, 0.2, 0.3)}
-    monkeypatch.setattr(encoder.pretrained, "get_pretrained_cfg", lambda *_: known)
-    monkeypatch.setattr(encoder.pretrained, "download_pretrained", lambda _: str(path))
+    monkeypatch.setattr(open_clip_weights.pretrained, "get_pretrained_cfg", lambda *_: known)
+    monkeypatch.setattr(open_clip_weights.pretrained, "download_pretrained", lambda _: str(path))
     transform = image_transform_v2(PreprocessCfg(size=(32, 32), mean=(0.1, 0.2, 0.3)), is_train=False)
     got = embeddings(pictures, pretrained="laion")
     np.testing.assert_allclose(got, by_open_clip(model(), pictures, transform), atol=1e-5)
@@ -92,7 +92,7 @@ def test_hub(pictures, model, hub_folder, monkeypatch):
         asked.append(repository)
         return str(folder / (filename or "open_clip_model.safetensors"))
 
-    monkeypatch.setattr(encoder.pretrained, "download_pretrained_from_hf", download)
+    monkeypatch.setattr(open_clip_weights.pretrained, "download_pretrained_from_hf", download)
     np.testing.assert_allclose(embeddings(pictures, pretrained="me/mine"), by_open_clip(model(), pictures), atol=1e-5)
     assert set(asked) == {"me/mine"}
 
@@ -100,7 +100,9 @@ def test_hub(pictures, model, hub_folder, monkeypatch):
 def test_a_path_comes_before_the_hub(pictures, model, hub_folder, tmp_path, monkeypatch):
     hub_folder(model())
     monkeypatch.chdir(tmp_path.parent)
-    monkeypatch.setattr(encoder.pretrained, "download_pretrained_from_hf", lambda *_, **__: pytest.fail("asked"))
+    monkeypatch.setattr(
+        open_clip_weights.pretrained, "download_pretrained_from_hf", lambda *_, **__: pytest.fail("asked")
+    )
     np.testing.assert_allclose(
         embeddings(pictures, pretrained=f"{tmp_path.name}/hub"), by_open_clip(model(), pictures), atol=1e-5
     )
@@ -212,7 +214,7 @@ def test_openai_weights_need_quick_gelu(model, checkpoint, tmp_path):
 
 
 def test_tags_need_their_activation(monkeypatch):
-    monkeypatch.setattr(encoder.pretrained, "download_pretrained", lambda _: pytest.fail("asked"))
+    monkeypatch.setattr(open_clip_weights.pretrained, "download_pretrained", lambda _: pytest.fail("asked"))
     assert "set encoder: ViT-B-32-quickgelu" in error(encoder="ViT-B-32", pretrained="openai")
     assert "set encoder: ViT-B-32" in error(encoder="ViT-B-32-quickgelu", pretrained="laion2b_s34b_b79k")
     assert "QuickGELU" in error(encoder="ViT-B-32", pretrained="laion400m_e32")
@@ -242,9 +244,9 @@ def test_hub_that_does_not_answer(monkeypatch):
     def fail(*_, **__):
         raise OSError("no route\nto host")
 
-    monkeypatch.setattr(encoder.pretrained, "download_pretrained_from_hf", fail)
+    monkeypatch.setattr(open_clip_weights.pretrained, "download_pretrained_from_hf", fail)
     assert "the hub did not give it: no route to host" in error(pretrained="me/mine")
-    monkeypatch.setattr(encoder.pretrained, "download_pretrained", fail)
+    monkeypatch.setattr(open_clip_weights.pretrained, "download_pretrained", fail)
     assert "cannot fetch tag 'laion2b_s34b_b79k'" in error(encoder="ViT-B-32", pretrained="laion2b_s34b_b79k")
 
 

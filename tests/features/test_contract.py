@@ -15,6 +15,7 @@ SMALL = {
     "bow": {"minimum_count": 1},
     "category": {},
     "clip_image": {"encoder": "tiny-vit", "pretrained": None},
+    "clip_text": {"encoder": "tiny-text", "pretrained": None},
     "colour": {},
     "context": {},
     "efficientnet": {"pretrained": None, "image_size": 32},

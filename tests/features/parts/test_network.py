@@ -3,19 +3,26 @@
 import pytest
 
 from features.base import discover, feature_class
-from features.parts.network import NetworkFeature
+from features.parts.network import OfNetwork
 from pipeline.base.errors import UserError
 from tests.features.entries import make
 
-NEEDED = {"clip_image": {"encoder": "tiny-vit"}}
+NEEDED = {"clip_image": {"encoder": "tiny-vit"}, "clip_text": {"encoder": "tiny-text"}}
 NEEDED |= {name: {"network": "mobilenetv3_small_050"} for name in ("timm_image", "timm_regions")}
-NETWORKS = [name for name in discover() if issubclass(feature_class(name), NetworkFeature)]
+NETWORKS = [name for name in discover() if issubclass(feature_class(name), OfNetwork)]
 
 
 def test_there_are_such_features():
-    assert {"clip_image", "efficientnet", "inception", "timm_image", "timm_regions", "vgg", "vgg_regions"} <= set(
-        NETWORKS
-    )
+    assert {
+        "clip_image",
+        "clip_text",
+        "efficientnet",
+        "inception",
+        "timm_image",
+        "timm_regions",
+        "vgg",
+        "vgg_regions",
+    } <= set(NETWORKS)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
