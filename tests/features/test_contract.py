@@ -10,8 +10,10 @@ import pytest
 from features.base import ImageFeature, PostsFeature, SentenceFeature, discover, feature_class
 from pipeline.posts import to_table
 from tests.conftest import build_posts
+from tests.features import berts
 
 SMALL = {
+    "bert": {"encoder": "small_bert"},
     "bow": {"minimum_count": 1},
     "category": {},
     "clip_image": {"encoder": "tiny-vit", "pretrained": None},
@@ -40,6 +42,14 @@ OF_IMAGES = [name for name in FEATURES if issubclass(feature_class(name), ImageF
 OF_TEXTS = [name for name in FEATURES if issubclass(feature_class(name), SentenceFeature)]
 POSTS = build_posts(60).drop(columns="brightness")
 TRAIN, TEST = POSTS[:40].reset_index(drop=True), POSTS[40:].reset_index(drop=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_bert(tmp_path_factory):
+    """The folder that the entry of `bert` names."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(SMALL, "bert", {"encoder": str(berts.write(tmp_path_factory.mktemp("bert")))})
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ def test_there_are_such_features():
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("size", [0, -1])
 def test_batches_have_at_least_one_picture(name, size):
-    needed = {"pretrained": None, **NEEDED.get(name, {})}
+    needed = {"encoder": "folder"} if name == "bert" else {"pretrained": None, **NEEDED.get(name, {})}
     with pytest.raises(UserError, match=rf"^features\.{name}\.batch_size: {size} cannot be; give 1 or more, or null"):
         make(name, {**needed, "batch_size": size})
     assert feature_class(name)(**needed, batch_size=1).batch_size == 1
