@@ -1,6 +1,7 @@
 """Packing and extraction on one warm cluster, against decoding alone and the bare encoder on the same cores."""
 
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pandas as pd
@@ -21,6 +22,8 @@ EMBEDDED = 256
 ONE_BY_ONE = 32
 ENCODERS = {"clip_image": {"encoder": "ViT-B-32", "pretrained": None}, "efficientnet": {}}
 AIMS = {"clip_image": "aim 0.95", "efficientnet": "aim 0.9"}
+ROUNDS = count()
+"""Numbers the extractions, each of which has its own cache."""
 PACKING = Packing(max_side=512, shard_images=64)
 
 
@@ -118,10 +121,9 @@ def one_by_one(folder: Path, posts: pd.DataFrame):
 
 def _extraction(name: str, arguments: dict, folder: Path, posts: pd.DataFrame, compute: Compute):
     """Extraction of one feature from packs, with an empty cache each time it is called."""
-    rounds = iter(range(100))
 
     def extract() -> None:
-        extractor, r = Extractor.make(Entry(name, name, arguments=arguments), Compute(device="cpu")), next(rounds)
+        extractor, r = Extractor.make(Entry(name, name, arguments=arguments), Compute(device="cpu")), next(ROUNDS)
         where = {"images": folder / "packed-0", "cache_root": folder / f"cache-{name}-{r}", "compute": compute}
         extractor.write(folder / f"{name}-{r}.arrow", posts, **where)
 
