@@ -15,6 +15,7 @@ from features.parts import open_clip_weights
 from pipeline.base.errors import UserError
 from tests.features.entries import make
 
+pytestmark = pytest.mark.slow
 SIZES = [(50, 70), (70, 50), (32, 32), (5, 200), (1, 1)]
 
 
@@ -36,7 +37,6 @@ def by_open_clip(model, pictures, transform=None):
         return model.encode_image(torch.stack([transform(Image.fromarray(p)) for p in pictures])).numpy()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["open_clip", "training", "safetensors"])
 @pytest.mark.parametrize("name", ["tiny-vit", "tiny-resnet"])
 def test_embeddings_are_those_of_open_clip(pictures, model, checkpoint, tmp_path, layout, name):

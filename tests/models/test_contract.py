@@ -23,6 +23,12 @@ TRAIN, VALIDATION, TEST = make_examples(300, 1), make_examples(60, 2), make_exam
 CALM = {"rtol": 1e-5, "atol": 1e-5}  # float32 sums depend on the size of a batch in their last digits
 
 
+def trained(names):
+    """Names of systems that a test trains; networks take seconds."""
+    networks = {name for name in SYSTEMS if "training" in inspect.signature(system_class(name)).parameters}
+    return [pytest.param(name, marks=[pytest.mark.slow] * (name in networks)) for name in names]
+
+
 @pytest.fixture(scope="module")
 def fitted():
     """Each system trained once on TRAIN, by name."""
@@ -62,8 +68,7 @@ def test_each_key_of_a_section_is_explained(section):
             assert isinstance(line, ast.Expr) and isinstance(line.value.value, str), field.target.id  # noqa: PT018
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", trained(SYSTEMS))
 def test_inputs_stay_as_they_are(name):
     parts = [copy.deepcopy(part) for part in (TRAIN, VALIDATION, TEST)]
     system = make(name)
@@ -76,8 +81,7 @@ def test_inputs_stay_as_they_are(name):
             np.testing.assert_array_equal(part.features[feature].values, values.values)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", trained(SYSTEMS))
 def test_same_seed_same_result(name, fitted):
     np.random.seed(5)  # noqa: NPY002 (global state must not decide)
     torch.manual_seed(5)
@@ -86,8 +90,7 @@ def test_same_seed_same_result(name, fitted):
     np.testing.assert_array_equal(again.predict(TEST), fitted(name).predict(TEST))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", trained(SYSTEMS))
 def test_saved_and_loaded_is_the_same(name, fitted, tmp_path):
     fitted(name).save(tmp_path)
     loaded = make(name)
@@ -103,7 +106,7 @@ def test_saved_and_loaded_is_the_same(name, fitted, tmp_path):
         assert file.read_bytes()[:1] != b"\x80", f"{file.name} is a pickle"
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", trained(SYSTEMS))
 def test_one_row_in_one_row_out(name, fitted):
     together = fitted(name).predict(TEST)
     assert together.shape == (len(TEST),)
@@ -114,14 +117,13 @@ def test_one_row_in_one_row_out(name, fitted):
     assert fitted(name).predict(TEST.take(np.arange(0))).shape == (0,)
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", trained(SYSTEMS))
 def test_rows_may_come_in_any_order(name, fitted):
     order = np.random.default_rng(0).permutation(len(TEST))
     np.testing.assert_allclose(fitted(name).predict(TEST.take(order)), fitted(name).predict(TEST)[order], **CALM)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", trained(SYSTEMS))
 def test_order_of_columns_and_further_columns_do_not_matter(name, fitted):
     def turned(part):
         posts = part.posts.assign(another=1.0)[["another", *part.posts.columns[::-1]]]
@@ -132,8 +134,7 @@ def test_order_of_columns_and_further_columns_do_not_matter(name, fitted):
     np.testing.assert_array_equal(system.predict(turned(TEST)), fitted(name).predict(TEST))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in SYSTEMS if name != "ceiling"])
+@pytest.mark.parametrize("name", trained(name for name in SYSTEMS if name != "ceiling"))
 def test_constant_target_gives_a_constant(name):
     system = make(name)
     system.fit(with_y(TRAIN, np.full(len(TRAIN), 3.3)), with_y(VALIDATION, np.full(len(VALIDATION), 3.3)))
@@ -141,8 +142,7 @@ def test_constant_target_gives_a_constant(name):
     assert all(np.isfinite(value) for value in [*system.report().values(), *system.importance().values()])
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", trained(SYSTEMS))
 def test_validation_may_be_empty_and_training_small(name):
     for n in (2, 3, 33):  # 33: one more than a batch of the networks
         system = make(name)
@@ -154,7 +154,7 @@ def _nothing(name, values):
     return np.full_like(values, np.nan if values.dtype.kind == "f" else 0)  # words are padded with 0
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", trained(SYSTEMS))
 def test_unseen_users_and_gaps_everywhere(name, fitted):
     strange = with_posts(TEST, user_id="nobody", category="unheard of")
     empty = with_features(with_posts(TEST, user_id=None, category=None), _nothing)
@@ -164,13 +164,12 @@ def test_unseen_users_and_gaps_everywhere(name, fitted):
         assert np.isfinite(prediction).all()
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", trained(SYSTEMS))
 def test_unpublished_posts_are_predicted_alike(name, fitted):
     np.testing.assert_array_equal(fitted(name).predict(with_y(TEST, None)), fitted(name).predict(TEST))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", trained(SYSTEMS))
 def test_names_of_users_do_not_matter(name, fitted):
     def renamed(part):
         return with_posts(part, user_id=part.posts["user_id"].str.replace("u", "somebody-"))
@@ -180,8 +179,7 @@ def test_names_of_users_do_not_matter(name, fitted):
     np.testing.assert_allclose(system.predict(renamed(TEST)), fitted(name).predict(TEST), rtol=1e-6)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", trained(SYSTEMS))
 def test_validation_is_not_learned_from(name, fitted):
     """None of the small systems tunes or stops, so another validation part must change nothing at all."""
     rng = np.random.default_rng(0)
@@ -192,15 +190,14 @@ def test_validation_is_not_learned_from(name, fitted):
     np.testing.assert_array_equal(system.predict(TEST), fitted(name).predict(TEST))
 
 
-@pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.parametrize("name", trained(LEARNERS))
 def test_learns_and_beats_the_mean(name, fitted):
     mean = rmse(np.full(len(TEST), TRAIN.y.mean()), TEST)
     assert rmse(fitted(name).predict(TRAIN), TRAIN) < 0.95 * rmse(np.full(len(TRAIN), TRAIN.y.mean()), TRAIN)
     assert rmse(fitted(name).predict(TEST), TEST) < 0.95 * mean
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in SYSTEMS if name != "ceiling"])
+@pytest.mark.parametrize("name", trained(name for name in SYSTEMS if name != "ceiling"))
 def test_targets_decide(name, fitted):
     """A system that ignored its training targets would pass much of the above."""
     system = make(name)
@@ -208,7 +205,7 @@ def test_targets_decide(name, fitted):
     np.testing.assert_allclose(system.predict(TEST), fitted(name).predict(TEST) + 10, atol=0.6)
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", trained(SYSTEMS))
 def test_a_curve_has_a_loss_at_each_step_and_falls(name, fitted):
     curve = fitted(name).curve()
     if curve:
@@ -223,7 +220,7 @@ def test_networks_have_curves(fitted):
     assert {name for name in SYSTEMS if fitted(name).curve()} >= {"xgb_mlp", "xgb_conv1d", "hybrid_cnn"}
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", trained(SYSTEMS))
 def test_importance_is_shares_of_known_inputs(name, fitted):
     importance = fitted(name).importance()
     if importance:

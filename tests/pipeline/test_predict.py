@@ -9,6 +9,8 @@ from pipeline.base.errors import UserError
 from pipeline.storage import store
 from tests.stages import run_stages
 
+pytestmark = pytest.mark.slow
+
 TREES = {"n_estimators": 10, "max_depth": 2}
 SYSTEMS = {
     "user_mean": {},

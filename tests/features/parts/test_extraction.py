@@ -23,6 +23,8 @@ from pipeline.base.sections import Entry, Packing
 from pipeline.storage import packs, store
 from pipeline.storage.packs import read_images
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 KILLED = """
 import time
@@ -117,7 +119,6 @@ def test_metadata_says_how_it_was_made(project):
     assert metadata["untrained"] is False
 
 
-@pytest.mark.slow
 def test_metadata_says_whether_weights_are_random(project):
     paths, p = project(vgg={"pretrained": None, "image_size": 32})
     features.run(paths, p, "vgg")
@@ -177,7 +178,6 @@ def test_another_packing_is_another_cache(project, embedded, packed):
     assert sum(embedded) == 58
 
 
-@pytest.mark.slow
 def test_kill_costs_the_shard_in_hand(project, embedded, draw, tmp_path):
     paths, p = project(60)
     cache = paths.cache / "image_stats"
@@ -215,7 +215,6 @@ def test_one_percent_more_texts_embed_one_percent_more(project, read):
     np.testing.assert_array_equal(store.read_feature(paths.feature("sentence")).values[:200], first.values)
 
 
-@pytest.mark.slow
 def test_kill_costs_the_texts_in_hand(project, read, draw, tmp_path):
     paths, p = project(60, sentence={})
     cache = paths.cache / "sentence"
@@ -230,7 +229,6 @@ def test_kill_costs_the_texts_in_hand(project, read, draw, tmp_path):
     assert store.read_feature(paths.feature("sentence")).valid.all()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("workers", ["threads", "cluster"])
 def test_workers_embed_the_same_texts(project, monkeypatch, workers):
     paths, p = project(60, sentence={})
@@ -246,7 +244,6 @@ def test_workers_embed_the_same_texts(project, monkeypatch, workers):
     np.testing.assert_allclose(store.read_feature(paths.feature("sentence")).values, here, atol=1e-3)
 
 
-@pytest.mark.slow
 def test_a_cluster_extracts_the_same(project, monkeypatch):
     paths, p = project()
     features.run(paths, p, "image_stats")
@@ -351,7 +348,6 @@ def test_unknown_entry(project):
         features.run(paths, p, "nothing")
 
 
-@pytest.mark.slow
 def test_on_the_command_line_an_error_is_one_line(tmp_path):
     run = [sys.executable, "-m", "pipeline.features"]
     done = subprocess.run(run, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False)

@@ -14,6 +14,8 @@ from tests.models.small import SMALL, STACK, TREES, build, make, make_examples, 
 from tests.oracles import xgb_conv1d as conv1d_oracle
 from tests.oracles import xgb_mlp as mlp_oracle
 
+pytestmark = pytest.mark.slow
+
 TRAIN, VALIDATION, TEST = make_examples(300, 1), make_examples(60, 2), make_examples(200, 3)
 STACKED = ["xgb_mlp", "xgb_conv1d"]
 
@@ -66,7 +68,6 @@ def vivid(posts):
     return with_y(posts, posts.y + 4 * np.nan_to_num(posts.features["stats"].values[:, 0]))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", [*STACKED, "xgb_clip_pca"])
 def test_a_picture_that_matters_beats_the_tabular_base(name):
     more = {"components": 11, "n_estimators": 100} if name == "xgb_clip_pca" else {"epochs": 20}
@@ -99,7 +100,6 @@ def test_patience_takes_the_best_weights_back(name):
     assert rmse(system.predict(noise), noise) == pytest.approx(system.report()["validation_rmse"], rel=1e-3)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", STACKED)
 def test_a_checkpoint_changes_nothing_and_serves_the_same_training_again(name, tmp_path, monkeypatch):
     plain, kept = make(name), make(name, checkpoint=tmp_path / "state")

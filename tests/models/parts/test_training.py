@@ -11,6 +11,8 @@ from models.parts.loop import Run, Training
 from models.parts.training import few_threads, fit_network, predict_network, seeded, squared_error
 from pipeline.base.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 
 class Network(nn.Module):
     """Two inputs, batch norm and dropout: everything that makes training delicate."""
@@ -71,7 +73,6 @@ def test_global_randomness_is_neither_used_nor_moved():
     assert torch.equal(weights(first), weights(fit()[0]))
 
 
-@pytest.mark.slow
 def test_worker_processes_change_nothing():
     assert torch.equal(weights(fit(epochs=2)[0]), weights(fit(epochs=2, workers=1)[0]))
 

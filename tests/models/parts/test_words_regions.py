@@ -14,6 +14,8 @@ from pipeline.storage.examples import Examples, FeatureValues
 from tests.models.pictures import FEATURES, of_user, planted
 from tests.models.small import build
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"hidden": 6, "head": [5], "region_layer": "linear", "epochs": 2, "batch_size": 32, "learning_rate": 0.01}
 TRAIN, _ = planted(80, seed=1)
 TEST, _ = planted(20, seed=2)
@@ -82,7 +84,6 @@ def test_unseen_users_are_all_alike_and_no_known_one(name):
     assert not np.allclose(nobody, system.predict(of_user(TEST, "u0")))
 
 
-@pytest.mark.slow
 def test_unseen_users_are_an_average_one():
     """Users differ in how popular they are, posts in what a region shows; of an unseen user the latter is left."""
 

@@ -14,6 +14,8 @@ from pipeline.metrics import regression as metrics
 from pipeline.metrics import uncertainty
 from pipeline.report import curves, plots, published, tables
 
+pytestmark = pytest.mark.slow
+
 UHAN = {"uhan": 0.5, "dmf": 1.5, "uhan_no_user": 0.9, "his_ave": None}
 
 
