@@ -193,6 +193,7 @@ def test_an_image_depends_on_itself_alone_and_on_the_seed(name, made, images):
 TEXTS = ["A lake at dawn", "Ein See am Morgen", "☀ 湖の朝", "x", "sunset " * 50, "\u200b"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OF_TEXTS)
 def test_values_of_texts_have_the_declared_shape_and_depend_on_their_own_alone(name, made):
     feature = made(name)

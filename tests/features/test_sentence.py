@@ -8,6 +8,8 @@ import pytest
 
 from features.sentence import Sentence
 
+pytestmark = pytest.mark.slow
+
 PAIRS = [
     ("Ein ruhiger Morgen am See", "A quiet morning at the lake"),
     ("Unser Hund schläft auf dem Sofa", "Our dog is sleeping on the sofa"),

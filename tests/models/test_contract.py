@@ -216,6 +216,7 @@ def test_a_curve_has_a_loss_at_each_step_and_falls(name, fitted):
         assert curve["validation"][-1] == pytest.approx(rmse(fitted(name).predict(VALIDATION), VALIDATION) ** 2)
 
 
+@pytest.mark.slow
 def test_networks_have_curves(fitted):
     assert {name for name in SYSTEMS if fitted(name).curve()} >= {"xgb_mlp", "xgb_conv1d", "hybrid_cnn"}
 

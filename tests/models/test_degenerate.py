@@ -33,6 +33,7 @@ KINDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rows", "validation"), [(40, 10), (40, 0), (1, 0), (2, 1)])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", discover())

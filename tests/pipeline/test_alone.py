@@ -51,6 +51,7 @@ def test_arguments_that_are_none_are_one_line(command, message, tmp_path):
     assert (said.count("\n"), status) == (1, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["plan", "train"])
 def test_outside_a_project_it_says_where_to_go(stage, tmp_path):
     said, status = run(tmp_path, stage, *ARGUMENTS.get(stage, []))

@@ -77,6 +77,7 @@ def ask(paths, system, drafts):
     return predict.predict(paths, params.load(paths.params), system, drafts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [*MUTATIONS, None])
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_a_model_that_was_changed_is_one_line(paths, drafts, system, how):

@@ -38,6 +38,7 @@ def test_a_font_that_cannot_be_read_is_none(tmp_path):
     assert fonts._signs(str(tmp_path / "x.ttf")) == frozenset()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_pictures_of_any_names_are_drawn_without_a_warning(name, tmp_path):
     rows = pd.DataFrame({"system": [name], "rmse": [1.0], "rmse_low": [0.5], "rmse_high": [1.5], "n": [3]})
