@@ -17,7 +17,7 @@ from tests.features.pictures import smooth
 LARGEST = {113: 4.8171, 897: 3.66, 1157: 3.1503, 1167: 3.1039, 2: 2.9705, 245: 2.9319}
 """The largest numbers of the vector of `ball`, by their places."""
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 
 @pytest.fixture(scope="module")

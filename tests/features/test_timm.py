@@ -24,7 +24,7 @@ NETWORK = "mobilenetv3_small_050"
 """One of timm's smallest: 1,024 numbers, classes behind `classifier`."""
 ENTRY = {"network": NETWORK, "image_size": 64}
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 picture = partial(smooth, height=60, width=80)
 
 

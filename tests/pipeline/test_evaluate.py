@@ -12,6 +12,8 @@ from pipeline.report import plots
 from pipeline.report.comparison import Comparison
 from pipeline.storage import store
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _no_pictures(monkeypatch):

@@ -10,6 +10,8 @@ from pipeline.base.sections import Entry, Split
 from pipeline.metrics import regression as metrics
 from pipeline.report import leaderboard, notes, plots, protocol, published
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _no_pictures(monkeypatch):
