@@ -53,6 +53,13 @@ class Bert(TextNetworkFeature):
 
         return transformers_weights.find(self.encoder, self._key)
 
+    @property
+    def source(self) -> Path:
+        return self.folder
+
+    def files(self) -> list[Path]:
+        return sorted(file for file in self.source.glob("*") if file.is_file()) if Path(self.encoder).is_dir() else []
+
     @cached_property
     def tokenizer(self) -> Any:
         """The encoder's own."""

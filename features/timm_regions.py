@@ -4,7 +4,7 @@ from typing import Any
 
 from features.parts.network import Precision
 from features.parts.timm_network import TimmNetwork
-from pipeline.base.ranges import Count, Seed, Side
+from pipeline.base.ranges import Count, Place, Seed, Side
 
 
 class TimmRegions(TimmNetwork):
@@ -19,7 +19,7 @@ class TimmRegions(TimmNetwork):
         *,
         network: str,
         pretrained: str | None,
-        layer: int | None = None,
+        layer: Place | None = None,
         image_size: Side | None = None,
         seed: Seed = 0,
         precision: Precision = "auto",

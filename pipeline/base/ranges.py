@@ -52,6 +52,9 @@ Side = Annotated[int, "1 or more", at_least(1), "4096 or less", at_most(4096)]
 Depth = Annotated[int, "1 or more", at_least(1), "30 or less", at_most(30)]
 """Of a tree; at 31 the number of its nodes is no int any more."""
 
+Place = Annotated[int, "-1000 or more", at_least(-1000), "1000 or less", at_most(1000)]
+"""Which of several in a row, from 0, or from the last at -1."""
+
 Positive = Annotated[float, "a number above 0", _above_zero, f"{HUGE} or less", at_most(HUGE)]
 """A step, a tolerance, a weight that must not vanish."""
 NotNegative = Annotated[float, "0 or more", at_least(0), f"{HUGE} or less", at_most(HUGE)]
