@@ -34,6 +34,7 @@ TREES = {**small.TREES, "n_estimators": 5}
 NETWORKS = having("checkpoint")
 KNOBS = [knob.name for knob in fields(Training)]
 OTHER = {
+    "first_weights": "keras",
     "batch_size": 50,
     "channels": [3, 5],
     "components": 3,
