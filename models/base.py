@@ -22,6 +22,7 @@ from pipeline.base import targets
 from pipeline.base.binding import bind
 from pipeline.base.errors import UserError
 from pipeline.base.sections import Entry
+from pipeline.storage.earlier import TIME
 from pipeline.storage.examples import Examples
 
 Roles = Mapping[str, Sequence[str]]
@@ -34,12 +35,14 @@ class System(ABC):
     """Columns of posts.parquet it reads beside its features, whatever the target."""
     looks: ClassVar[bool] = False
     """Whether it has any `attention`."""
+    looks_back: ClassVar[bool] = False
+    """Whether it reads the posts before a post, in `Examples.past`: it then needs to know when posts were posted."""
     features: Sequence[str] | Roles = ()
     """Features it reads: a list, or a list for each role the class names."""
 
     def reads(self, target: str, transform: str) -> tuple[str, ...]:
         """Columns it reads for one target."""
-        return self.columns
+        return (*self.columns, TIME) if self.looks_back else self.columns
 
     @abstractmethod
     def fit(self, train: Examples, validation: Examples) -> None:
@@ -47,7 +50,7 @@ class System(ABC):
 
     @abstractmethod
     def predict(self, posts: Examples) -> np.ndarray:
-        """Predictions [n] on the transformed scale; each row's depends on that row alone."""
+        """Predictions [n] on the transformed scale; each row's depends on it and on what was posted before it."""
 
     @abstractmethod
     def save(self, folder: Path) -> None:
@@ -76,7 +79,8 @@ class System(ABC):
     def attention(self, posts: Examples) -> dict[str, np.ndarray]:
         """Where it looks in posts: `visual` [n, r], `textual` [n, w], `inter` [n, 2] (picture, words), if any.
 
-        Weights sum to one; to zero where a post lacks the modality.
+        And `past` [n, m], at the last m posts before each, which are those of `past_rows` [n, m] as
+        `Examples.before` gives them. Weights sum to one; to zero where a post lacks the modality, or any post before.
         """
         return {}
 

@@ -16,8 +16,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from models.parts.attention import Attention, Guide, Head, RegionLayer, Regions, Softmax, Users, Words
+from models.parts.attention import Attention, Guide, Head, RegionLayer, Regions, Softmax, Words
 from models.parts.first_weights import FirstWeights
+from models.parts.lookup import Lookup
 from models.parts.loop import Training
 from models.parts.words_regions import TRAINING, Sizes, WordsRegions
 from pipeline.base.ranges import NotNegative, Width, Widths
@@ -51,7 +52,7 @@ class DualAttNetwork(nn.Module):
         super().__init__()
         self.regions = Regions(regions, states, region_layer)
         self.words = Words(words, embedding, states)
-        self.users = Users(users, states)
+        self.users = Lookup(users, states)
         self.visual, self.textual = (Attention(states, width, softmax) for _ in range(2))
         self.visual_user, self.textual_user = (Guide(states, width) for _ in range(2))
         self.head = Head(states, head)

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from models.base import System, make, system_class
+from models.base import System, flat, make, system_class
 from pipeline.base.code import hash_file
 from pipeline.base.errors import UserError
 from pipeline.base.paths import Paths
 from pipeline.base.sections import Entry
 from pipeline.base.targets import Transform
 from pipeline.storage import store
-from pipeline.storage.examples import Examples
+from pipeline.storage.examples import Examples, read_past
 
 FILE, SEAL = "system.json", "sha256"
 BySeed = dict[int, dict[str, Any]]
@@ -108,6 +108,20 @@ class Trained:
     def needs(self, target: str) -> tuple[str, ...]:
         """Columns of posts it reads beside its features to predict a target."""
         return self.unfitted().reads(target, self.targets[target].transform["name"])
+
+    def past(self, paths: Paths, target: str) -> Examples | None:
+        """The posts of the dataset, for a system that looks back; None for others.
+
+        Raises `UserError` where their features are no longer those it was trained on.
+        """
+        system = self.unfitted()
+        if not system.looks_back:
+            return None
+        names = flat(system.features)
+        for name in names:
+            if store.feature_metadata(paths.feature(name)) != self.features[name]:
+                raise UserError(f"features.{name}: changed since {self.name} was trained; run dvc repro first")
+        return read_past(paths, features=names, columns=self.needs(target))
 
     def transform(self, target: str) -> Transform:
         """The transform of a target, fitted in training."""

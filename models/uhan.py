@@ -27,11 +27,11 @@ from models.parts.attention import (
     RegionLayer,
     Regions,
     Softmax,
-    Users,
     Words,
     masked_softmax,
 )
 from models.parts.first_weights import FirstWeights
+from models.parts.lookup import Lookup
 from models.parts.loop import Training
 from models.parts.words_regions import TRAINING, Sizes, WordsRegions
 from pipeline.base.errors import UserError
@@ -75,7 +75,7 @@ class UHANNetwork(nn.Module):
         both = regions is not None and words is not None
         if not (shortcut or intra or (inter and both)):
             users = None  # nothing is left for them to guide
-        self.users = Users(users, user_width) if users else None
+        self.users = Lookup(users, user_width) if users else None
         sizes = (states, user_width, users is not None)
         self.visual = IntraAttention(*sizes, both, intra_width, softmax) if intra and regions else None
         self.textual = IntraAttention(*sizes, both, intra_width, softmax) if intra and words else None

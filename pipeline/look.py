@@ -1,7 +1,8 @@
 """data/attention/: where trained systems look in test posts; a file a system that looks.
 
 A row a test post: `post_id` and, of what the system has, `visual` (a weight a region), `textual` (a weight a
-word) and `inter` (picture, words). Of the first target of params.yaml and the first seed.
+word), `inter` (picture, words), and `past` (a weight an earlier post) with `past_post_id`, an empty text where there
+are fewer. Of the first target of params.yaml and the first seed.
 """
 
 import logging
@@ -18,7 +19,7 @@ from pipeline.base import params
 from pipeline.base.errors import run_stage
 from pipeline.base.paths import Paths
 from pipeline.storage import store
-from pipeline.storage.examples import FeatureValues, feature_rows, post_rows, unpublished
+from pipeline.storage.examples import Examples, FeatureValues, feature_rows, post_rows, unpublished
 
 log = logging.getLogger(__name__)
 
@@ -55,14 +56,20 @@ def look(
 
     As if `user` had posted them, where one is named. Reads their rows of the features alone, `POSTS` at a time.
     """
-    system = trained.system(target, trained.seeds[0])
+    system, past = trained.system(target, trained.seeds[0]), trained.past(paths, target)
     starts = tqdm(range(0, len(post_ids), POSTS), desc=f"{trained.name} looks", leave=False, disable=None)
-    parts = [_look(paths, trained, system, target, post_ids[i : i + POSTS], user) for i in starts]
+    parts = [_look(paths, trained, system, target, post_ids[i : i + POSTS], user, past) for i in starts]
     return {kind: np.concatenate([part[kind] for part in parts]) for kind in (parts[0] if parts else ())}
 
 
 def _look(
-    paths: Paths, trained: Trained, system: models.System, target: str, post_ids: Sequence[str], user: str | None
+    paths: Paths,
+    trained: Trained,
+    system: models.System,
+    target: str,
+    post_ids: Sequence[str],
+    user: str | None,
+    past: Examples | None,
 ) -> dict[str, np.ndarray]:
     columns = trained.needs(target)
     posts = post_rows(paths, post_ids, columns)
@@ -70,12 +77,20 @@ def _look(
         posts = posts.assign(user_id=user)
     names = models.flat(system.features)
     features = {name: FeatureValues(feature_rows(paths, name, post_ids)) for name in names}
-    return system.attention(unpublished(posts, features, target, trained.targets[target].transform["name"]))
+    transform = trained.targets[target].transform["name"]
+    weights = system.attention(unpublished(posts, features, target, transform, past))
+    if past is not None and "past_rows" in weights:
+        rows, ids = weights.pop("past_rows"), np.append(past.posts["post_id"].to_numpy(dtype=object), "")
+        weights["past_post_id"] = ids[rows]  # [n, m], the last for -1
+    return weights
 
 
 def _lists(values: np.ndarray) -> pa.Array:
-    """Rows [n, m] as lists of fixed size, float32."""
-    flat = pa.array(np.ascontiguousarray(values, dtype=np.float32).ravel())
+    """Rows [n, m] as lists of fixed size, texts or float32."""
+    if values.dtype == object:
+        flat = pa.array(values.ravel(), pa.string())
+    else:
+        flat = pa.array(np.ascontiguousarray(values, dtype=np.float32).ravel())
     return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
 
 

@@ -62,8 +62,8 @@ def predict(paths: Paths, p: Params, system: str, drafts: Path, *, days: float |
     Columns: `post_id`; `image`, the status of the picture, where the system looks at pictures; for each target
     `<target>_<transform>`, the prediction on the scale of training (mean over seeds), and `<target>`, the count
     it stands for. A count per day comes back only with `days`, which also say when a draft without
-    `collected_at` is looked at. Drafts without `user_id` are those of new users. Raises `UserError` where they
-    lack another column.
+    `collected_at` is looked at. Drafts without `user_id` are those of new users. Systems that look back see the posts
+    of the dataset that are earlier than a draft. Raises `UserError` where drafts lack another column.
     """
     if days is not None and not 0 < days < MOST_DAYS:
         raise UserError(f"--days {days:g}: expected more than 0 and less than {MOST_DAYS}")
@@ -77,7 +77,7 @@ def predict(paths: Paths, p: Params, system: str, drafts: Path, *, days: float |
     _name_nobody(frame, trained, drafts)
     try:
         values, status = _features(paths, p, trained, frame, image_root)
-        predictions = {target: _predict(trained, frame, values, target) for target in trained.targets}
+        predictions = {target: _predict(paths, trained, frame, values, target) for target in trained.targets}
     except MissingColumn as error:
         raise error.within(str(drafts)) from None
     table = {"post_id": named}
@@ -159,11 +159,14 @@ def _unusable(status: pd.Series) -> tuple[int, int, str]:
     return int(counts.sum()), len(status), ", ".join(f"{n} {name}" for name, n in counts.items())
 
 
-def _predict(trained: Trained, frame: pd.DataFrame, values: dict[str, FeatureValues], target: str) -> np.ndarray:
+def _predict(
+    paths: Paths, trained: Trained, frame: pd.DataFrame, values: dict[str, FeatureValues], target: str
+) -> np.ndarray:
     needed = trained.needs(target)
     require(needed, frame, f"the system {trained.name} needs")
-    transform = trained.transform(target).name
-    return trained.predict(unpublished(frame[list(dict.fromkeys(["post_id", *needed]))], values, target, transform))
+    drafts = frame[list(dict.fromkeys(["post_id", *needed]))]
+    past = trained.past(paths, target)
+    return trained.predict(unpublished(drafts, values, target, trained.transform(target).name, past))
 
 
 if __name__ == "__main__":

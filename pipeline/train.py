@@ -77,7 +77,8 @@ def _train_all(paths: Paths, p: Params, trained: Trained) -> tuple[list[pd.DataF
     entry, name = trained.entry, trained.name
     probe = models.make(entry)
     used = models.flat(probe.features)
-    data = Dataset(paths, features=used, columns=models.columns_read(probe, p.dataset.targets))
+    columns = models.columns_read(probe, p.dataset.targets)
+    data = Dataset(paths, features=used, columns=columns, looks_back=probe.looks_back)
     # Asking for one imports PyTorch, which takes longer than most systems train that need none.
     device = replace(p.compute, scheduler=None).pick_device() if models.runs_on_device(entry) else "cpu"
     seeds = [p.seed + i for i in range(entry.seeds)]

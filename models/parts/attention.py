@@ -21,8 +21,6 @@ from pipeline.storage.examples import PADDING, UNKNOWN_WORD
 
 RegionLayer = Literal["none", "tanh", "linear"]
 Softmax = Literal["masked", "renormalised"]
-UNKNOWN_USER = 0
-"""Number of users that are none of the training part."""
 
 
 @dataclass(frozen=True)
@@ -89,23 +87,6 @@ class Regions(nn.Module):
         mask = ~x.isnan().any(-1)  # [b, r]
         x = x.masked_fill(~mask.unsqueeze(-1), 0)  # [b, r, v]
         return Items(x if self.dense is None else self.squash(self.dense(x)), mask)  # [b, r, k]
-
-
-class Users(nn.Module):
-    """Equation 7: a vector a user. Ours: users unseen in training have the mean of all users' vectors.
-
-    As the zero vector they would have no attention: every weight would be the same.
-    """
-
-    def __init__(self, users: int, width: int):
-        """Of `users` numbers, the first of which stands for the unseen."""
-        super().__init__()
-        self.table = nn.Embedding(max(1, users - 1), width)
-
-    def forward(self, users: Int[Tensor, " b"]) -> Float[Tensor, "b g"]:
-        known = self.table((users - 1).clamp_min(0))  # [b, g]
-        mean = self.table.weight.mean(0)  # [g]
-        return torch.where((users == UNKNOWN_USER).unsqueeze(-1), mean, known)  # [b, g]
 
 
 class Guide(nn.Module):

@@ -8,14 +8,12 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
-
-from pipeline.storage.examples import FeatureValues
 
 Batch = dict[str, Tensor]
 
@@ -37,15 +35,40 @@ class Data(Protocol):
         """Hash of the contents; asked for only where training keeps checkpoints."""
 
 
-class Tensors:
-    """Arrays [n, ...] by name, or values of features, which may lie on disk; floats become float32."""
+@runtime_checkable
+class Stored(Protocol):
+    """Numbers of n rows that may lie on disk, such as a feature's: what is indexed is read, and copied."""
 
-    def __init__(self, arrays: Mapping[str, np.ndarray | FeatureValues]):
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """[n, ...]."""
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of the numbers."""
+
+    def __len__(self) -> int:
+        """Rows."""
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        """The numbers of some rows [b, ...]."""
+
+    def digest(self) -> str:
+        """Hash of the numbers."""
+
+
+Arrays = Mapping[str, np.ndarray | Stored]
+
+
+class Tensors:
+    """Arrays [n, ...] by name, or numbers that may lie on disk; floats become float32."""
+
+    def __init__(self, arrays: Arrays):
         self._arrays = dict(arrays)
         lengths = {name: len(array) for name, array in arrays.items()}
         if len(set(lengths.values())) != 1:
             raise ValueError(f"arrays of different lengths: {lengths}")
-        self.on_disk = any(isinstance(array, FeatureValues) for array in arrays.values())
+        self.on_disk = any(not isinstance(array, np.ndarray) for array in arrays.values())
 
     def __len__(self) -> int:
         return len(next(iter(self._arrays.values())))
@@ -62,7 +85,7 @@ class Tensors:
         digest = hashlib.sha256()
         for name, array in self._arrays.items():
             digest.update(f"{name} {array.dtype} {array.shape}".encode())
-            digest.update(array.digest().encode() if isinstance(array, FeatureValues) else np.ascontiguousarray(array))
+            digest.update(np.ascontiguousarray(array) if isinstance(array, np.ndarray) else array.digest().encode())
         return digest.hexdigest()
 
 

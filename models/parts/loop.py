@@ -37,7 +37,9 @@ class Training:
     learning_rate: Positive = 1e-3
     """Step size."""
     weight_decay: NotNegative = 0.0
-    """L2 penalty on all parameters."""
+    """L2 penalty on parameters."""
+    decayed: Literal["all", "weights"] = "all"
+    """Which parameters it is on: all, or those that are neither biases nor of norms."""
     epochs: Count = 10
     """Passes over the training rows, at most."""
     batch_size: Count = 32
@@ -77,6 +79,15 @@ class Position:
     curve: Curve = field(default_factory=Curve)
 
 
+def _penalties(network: nn.Module, training: Training) -> list[dict[str, Any]]:
+    """Parameters beside their penalties, as optimisers take them; biases and those of norms have one dimension."""
+    parameters = list(network.parameters())
+    if training.decayed == "all":
+        return [{"params": parameters, "weight_decay": training.weight_decay}]
+    weights, others = ([p for p in parameters if (p.dim() > 1) is many] for many in (True, False))
+    return [{"params": weights, "weight_decay": training.weight_decay}, {"params": others, "weight_decay": 0.0}]
+
+
 class Run:
     """One training: the network, its optimiser, its data and how far it is."""
 
@@ -88,9 +99,8 @@ class Run:
         self._validation = validation if validation is not None and len(validation) else None
         precision = "bf16-mixed" if settings.device == "cuda" else "32-true"
         self._fabric = Fabric(accelerator=settings.device, devices=1, precision=precision)
-        made = OPTIMIZERS[self._training.optimizer](
-            network.parameters(), lr=self._training.learning_rate, weight_decay=self._training.weight_decay
-        )
+        make = OPTIMIZERS[self._training.optimizer]
+        made = make(_penalties(network, self._training), lr=self._training.learning_rate)
         self._network = network
         self._model, self._optimizer = self._fabric.setup(network, made)
         self._best: dict[str, Tensor] | None = None

@@ -6,7 +6,7 @@ learning rate means the same whatever the target's unit, and a constant target c
 Shapes: n posts.
 """
 
-from collections.abc import Callable, Mapping, Sized
+from collections.abc import Callable, Sized
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,10 @@ import numpy as np
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from models.parts.batches import Tensors
+from models.parts.batches import Arrays, Tensors
 from models.parts.loop import Curve, Training
 from models.parts.training import check_stopping, fit_network, predict_network, seeded
 from pipeline.storage import store
-from pipeline.storage.examples import FeatureValues
-
-Arrays = Mapping[str, np.ndarray | FeatureValues]
 
 
 class Regressor:

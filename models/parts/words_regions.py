@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import torch
 from torch import Tensor, nn
 
 from models.base import Composed, Roles
-from models.parts.attention import UNKNOWN_USER, Head, Words
+from models.parts.attention import Head, Words
 from models.parts.batches import Batch
 from models.parts.first_weights import FirstWeights, as_keras
+from models.parts.inside import look_inside
+from models.parts.lookup import Known
 from models.parts.loop import Training
 from models.parts.regressor import Regressor
 from models.parts.training import squared_error
@@ -73,12 +73,11 @@ class WordsRegions(Composed):
         return network
 
     def _sizes(self) -> Sizes:
-        return {**self._learned, "users": len(self._users) + 1 if self.columns else None}
+        return {**self._learned, "users": len(self._users) if self.columns else None}
 
     def fit(self, train: Examples, validation: Examples) -> None:
         self._learned = {role: self._size(train, role) for role in self._roles}
-        users = train.posts["user_id"].dropna().unique().tolist() if self.columns else []
-        self._users = pd.Index(users, dtype="object")
+        self._users = Known.of(train.posts["user_id"]) if self.columns else Known([])
         self._model.fit(self._arrays(train), train.y, self._arrays(validation), validation.y)
 
     def _size(self, train: Examples, role: str) -> int | None:
@@ -99,8 +98,7 @@ class WordsRegions(Composed):
             words = np.maximum(arrays["words"].values, PADDING)  # [n, w]
             arrays["words"] = np.where(words < self._learned["words"], words, UNKNOWN_WORD)  # [n, w]
         if self.columns:
-            position = self._users.get_indexer(pd.Index(posts.posts["user_id"], dtype="object"))  # [n], -1: unseen
-            arrays["users"] = position + 1 + UNKNOWN_USER
+            arrays["users"] = self._users.numbers(posts.posts["user_id"])  # [n]
         return arrays
 
     def predict(self, posts: Examples) -> np.ndarray:
@@ -111,43 +109,19 @@ class WordsRegions(Composed):
 
         Those the system has, none of no posts. Weights sum to one; to zero where a post lacks the modality.
         """
-        if not len(posts):
-            return {}
-        inside = Inside()
-        flat = self._model.ask(inside.of, self._arrays(posts)).reshape(len(posts), -1)  # [n, r + w + 2]
-        ends = np.cumsum(list(inside.widths.values()))
-        return dict(zip(inside.widths, np.split(flat, ends[:-1], axis=1), strict=True))
+        return look_inside(self._model, self._arrays(posts))
 
     def save(self, folder: Path) -> None:
-        store.write_json(folder / "inputs.json", {"sizes": self._learned, "users": self._users.tolist()})
+        store.write_json(folder / "inputs.json", {"sizes": self._learned, "users": self._users.values})
         super().save(folder)
 
     def load(self, folder: Path) -> None:
         learned = store.read_json(folder / "inputs.json")
-        self._learned, self._users = learned["sizes"], pd.Index(learned["users"], dtype="object")
+        self._learned, self._users = learned["sizes"], Known(learned["users"])
         super().load(folder)
 
     def curve(self) -> dict[str, list[float]]:
         return self._model.curve()
-
-
-class Inside(nn.Module):
-    """All attention weights of a network side by side, instead of its prediction."""
-
-    def __init__(self):
-        super().__init__()
-        self.widths: dict[str, int] = {}
-
-    def of(self, network: nn.Module) -> "Inside":
-        """Take the network to look into."""
-        self.network = network
-        return self
-
-    def forward(self, **batch: Tensor) -> Tensor:
-        looked = self.network.look(**batch)._asdict()
-        weights = {name: value for name, value in looked.items() if name != "prediction" and value is not None}
-        self.widths = {name: value.shape[1] for name, value in weights.items()}
-        return torch.cat([value.float() for value in weights.values()], dim=1)  # [b, r + w + 2]
 
 
 class Penalised:

@@ -16,6 +16,7 @@ from pipeline.base.errors import UserError
 from pipeline.base.paths import Paths
 from pipeline.base.targets import Transform
 from pipeline.storage import store, vectors
+from pipeline.storage.earlier import Earlier, earlier, in_order
 
 PARTS = ("train", "validation", "test")
 PADDING, UNKNOWN_WORD = 0, 1
@@ -90,7 +91,9 @@ class Examples:
     """Posts of one part, with one target.
 
     `posts` has `post_id` and the columns the system declared; `features` those of its entry; `y` [n] is the
-    target after its transform, None for posts not yet published. `target` and `transform` name both.
+    target after its transform, None for posts not yet published. `target` and `transform` name both. `past`, for
+    systems that look back, is all posts of the dataset that have a time, in its order and without `y`, whatever
+    the part; so a test post sees the posts before it, and never what became of them.
     """
 
     posts: pd.DataFrame
@@ -98,9 +101,20 @@ class Examples:
     y: np.ndarray | None = None
     target: str = ""
     transform: str = "identity"
+    past: "Examples | None" = None
 
     def __len__(self) -> int:
         return len(self.posts)
+
+    def earlier(self, by: str | None = None) -> Earlier:
+        """For each post the posts of `past` strictly before it, those of the same value in column `by`."""
+        if self.past is None:
+            raise ValueError("these examples have no past: set looks_back on the system that asks for it")
+        return earlier(self.posts, self.past.posts, by)
+
+    def before(self, length: int, by: str | None = None) -> np.ndarray:
+        """Rows of `past` of the last `length` posts before each post, oldest first: [n, length], -1 for none."""
+        return self.earlier(by).rows(np.arange(len(self)), length)
 
     def take(self, rows: np.ndarray) -> "Examples":
         """The same for the posts at positions `rows`."""
@@ -141,21 +155,18 @@ class Examples:
 
 
 class Dataset:
-    """All posts with the features and columns of one system; gives out one part and target at a time."""
+    """All posts with the features and columns of one system; gives out one part and target at a time.
 
-    def __init__(self, paths: Paths, *, features: Sequence[str], columns: Sequence[str]):
+    With `looks_back` all parts have the same `past`.
+    """
+
+    def __init__(self, paths: Paths, *, features: Sequence[str], columns: Sequence[str], looks_back: bool = False):
         self._posts = store.read_frame(paths.posts, ["post_id", *columns])
         splits = store.read_frame(paths.splits)
         rows = store.join_positions(splits["post_id"].to_numpy(), self._posts["post_id"].to_numpy(), str(paths.splits))
         self._parts = splits["part"].to_numpy()[rows]
-        self._features = {name: self._read(paths, name) for name in features}
-
-    def _read(self, paths: Paths, name: str) -> FeatureValues:
-        table = store.read_feature(paths.feature(name))
-        ids = self._posts["post_id"].to_numpy()
-        rows = store.join_positions(table.post_id, ids, str(paths.feature(name)))
-        values = FeatureValues(table.values, table.names, sha256=table.sha256)
-        return values if np.array_equal(rows, np.arange(len(table.post_id))) else values.take(rows)
+        self._features = {name: _read_feature(paths, name, self._posts["post_id"]) for name in features}
+        self._looks_back = looks_back
 
     def parts(self, target: str, transform: str, columns: Sequence[str]) -> tuple[dict[str, Examples], Transform]:
         """Examples of each part that have a usable target, and the transform fitted on the training part."""
@@ -180,12 +191,40 @@ class Dataset:
         posts = self._posts[list(dict.fromkeys(["post_id", *columns]))].iloc[rows].reset_index(drop=True)
         y = transform.apply(raw[rows], None if days is None else days[rows])
         features = {k: v.take(rows) for k, v in self._features.items()}
-        return Examples(posts=posts, features=features, y=y, target=target, transform=transform.name)
+        past = self._past(posts.columns) if self._looks_back else None
+        return Examples(posts, features, y, target, transform.name, past)
+
+    def _past(self, columns: Sequence[str]) -> Examples:
+        return _in_order(self._posts[list(columns)], self._features)
 
 
-def unpublished(posts: pd.DataFrame, features: dict[str, FeatureValues], target: str, transform: str) -> Examples:
+def unpublished(
+    posts: pd.DataFrame,
+    features: dict[str, FeatureValues],
+    target: str,
+    transform: str,
+    past: Examples | None = None,
+) -> Examples:
     """Examples of posts that have no target yet, in their order."""
-    return Examples(posts=posts.reset_index(drop=True), features=features, target=target, transform=transform)
+    return Examples(posts.reset_index(drop=True), features, None, target, transform, past)
+
+
+def read_past(paths: Paths, *, features: Sequence[str], columns: Sequence[str]) -> Examples:
+    """The `past` of posts that are none of the dataset: all of its own."""
+    posts = store.read_frame(paths.posts, list(dict.fromkeys(["post_id", *columns])))
+    return _in_order(posts, {name: _read_feature(paths, name, posts["post_id"]) for name in features})
+
+
+def _in_order(posts: pd.DataFrame, features: Mapping[str, FeatureValues]) -> Examples:
+    order = in_order(posts)
+    return Examples(posts.iloc[order].reset_index(drop=True), {k: v.take(order) for k, v in features.items()})
+
+
+def _read_feature(paths: Paths, name: str, post_ids: pd.Series) -> FeatureValues:
+    table = store.read_feature(paths.feature(name))
+    rows = store.join_positions(table.post_id, post_ids.to_numpy(), str(paths.feature(name)))
+    values = FeatureValues(table.values, table.names, sha256=table.sha256)
+    return values if np.array_equal(rows, np.arange(len(table.post_id))) else values.take(rows)
 
 
 def feature_rows(paths: Paths, feature: str, post_ids: Sequence[str]) -> np.ndarray:

@@ -36,10 +36,17 @@ SMALL = {
     "uhan": SEEN,
     "dmf": SEEN,
     "dual_att": SEEN,
+    "dsn": {
+        "features": {"image": ["stats"], "text": ["clip"], "user": ["tabular"]},
+        **{"levels": ["category"], "length": 3, "hidden": 8, "heads": 2, "dropout": 0.1, "epochs": 12},
+        **{"batch_size": 32, "learning_rate": 0.01, "weight_decay": 0.0},
+    },
     "xgb_conv1d": {**STACK, "epochs": 8, "learning_rate": 0.005, "components": 6, "channels": [4], "hidden": [8]},
 }
 """Model -> arguments that train it in well under a second, those of its sections beside its own."""
 GIVEN = ("seed", "device", "checkpoint")
+SECRET = "expected_log2p1_likes"
+"""What the sample alone knows."""
 
 
 def nest(name: str, flat: dict[str, Any]) -> dict[str, Any]:
@@ -64,7 +71,7 @@ def make(name: str, **changes) -> System:
 
 
 def make_examples(n: int = 120, seed: int = 0) -> Examples:
-    """Posts whose target follows the user, a tabular column and a picture's number, each with much the same weight.
+    """Posts, one an hour, whose target follows the user, a tabular column and a picture's number, each alike.
 
     Every system finds something: `user_mean` the user, trees `tabular`, stacked ones `stats` too; one of three
     regions shows `stats`, and the first word says `tabular`. One post in ten has no picture, and the same share
@@ -86,7 +93,8 @@ def make_examples(n: int = 120, seed: int = 0) -> Examples:
             "post_id": [f"p{seed}-{i}" for i in range(n)],
             "user_id": pd.Series([f"u{u}" for u in user], dtype="str"),
             "category": pd.Series(rng.choice(["sea", "city", None], n), dtype="str"),
-            "expected_log2p1_likes": expected,
+            "posted_at": pd.date_range("2024-01-01", periods=n, freq="h", tz="UTC").as_unit("us"),
+            SECRET: expected,
         }
     )
     features = {
@@ -96,7 +104,8 @@ def make_examples(n: int = 120, seed: int = 0) -> Examples:
         "stats": FeatureValues(stats, ["clarity", "brightness"]),
         **_regions_and_words(tabular[:, 0], stats[:, 0], seed),
     }
-    return Examples(posts, features, expected + rng.normal(0, 0.2, n), "likes", "log2p1")
+    y = expected + rng.normal(0, 0.2, n)
+    return Examples(posts, features, y, "likes", "log2p1", past=Examples(posts.drop(columns=SECRET), features))
 
 
 def _regions_and_words(said: np.ndarray, shown: np.ndarray, seed: int) -> dict[str, FeatureValues]:
@@ -118,14 +127,18 @@ def with_y(posts: Examples, y: np.ndarray | None) -> Examples:
 
 
 def with_posts(posts: Examples, **columns) -> Examples:
-    """The same posts with other columns."""
-    return replace(posts, posts=posts.posts.assign(**columns))
+    """The same posts with other columns, in their past as well where it is these posts."""
+    own = {"posts": posts.posts.assign(**columns)}
+    if posts.past is not None and len(posts.past) == len(posts):
+        own["past"] = with_posts(posts.past, **columns)
+    return replace(posts, **own)
 
 
 def with_features(posts: Examples, change) -> Examples:
-    """The same posts with `change(name, values)` as the values of each feature."""
+    """The same posts with `change(name, values)` as the values of each feature, and in their past."""
     values = {k: FeatureValues(change(k, v.values), v.names) for k, v in posts.features.items()}
-    return replace(posts, features=values)
+    past = None if posts.past is None else with_features(posts.past, change)
+    return replace(posts, features=values, past=past)
 
 
 def rmse(prediction: np.ndarray, posts: Examples) -> float:

@@ -34,6 +34,22 @@ TREES = {**small.TREES, "n_estimators": 5}
 NETWORKS = having("checkpoint")
 KNOBS = [knob.name for knob in fields(Training)]
 OTHER = {
+    "alpha": 0.9,
+    "beta": 0.1,
+    "category": "first",
+    "category_dropout": 0.5,
+    "comparison": "additive",
+    "dense_inputs": True,
+    "dense_user": True,
+    "feed_forward": False,
+    "heads": 4,
+    "inputs": ["image"],
+    "length": 2,
+    "levels": ["category", "user_id"],
+    "long_term": False,
+    "padding": "zeros",
+    "residual": False,
+    "short_term": False,
     "first_weights": "keras",
     "batch_size": 50,
     "channels": [3, 5],
@@ -68,10 +84,11 @@ OWN = {
     ("uhan", "hidden"): 7,
     ("dmf", "hidden"): 7,
     ("dual_att", "hidden"): 7,
+    ("dsn", "hidden"): 12,
 }
 """The same where systems mean different things by an argument."""
 GIVEN = {"features", "device", "training"}
-TESTED_APART = {"checkpoint", "patience"}
+TESTED_APART = {"checkpoint", "decayed", "patience"}
 ARGUMENTS = [
     (name, argument)
     for name in NETWORKS
