@@ -11,7 +11,7 @@ import numpy as np
 Parameters = Mapping[str, np.ndarray]
 
 EPSILON = 1e-5
-"""Added to the variance by batch normalisation."""
+"""Added to the variance by batch and layer normalisation."""
 
 
 def relu(x: np.ndarray) -> np.ndarray:
@@ -22,6 +22,11 @@ def relu(x: np.ndarray) -> np.ndarray:
 def sigmoid(x: np.ndarray) -> np.ndarray:
     """1 / (1 + exp(-x)), any shape."""
     return 1.0 / (1.0 + np.exp(-x))
+
+
+def elu(x: np.ndarray) -> np.ndarray:
+    """x where it is positive, exp(x) - 1 elsewhere, any shape."""
+    return np.where(x > 0, x, np.exp(np.minimum(x, 0.0)) - 1.0)
 
 
 def softmax(x: np.ndarray) -> np.ndarray:
@@ -38,6 +43,13 @@ def batch_norm(x: np.ndarray, parameters: Parameters, i: int) -> np.ndarray:
         scaled = (x[channel] - parameters[f"mu_{i}"][channel]) / deviation
         y[channel] = parameters[f"gamma_{i}"][channel] * scaled + parameters[f"beta_{i}"][channel]
     return y
+
+
+def layer_norm(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray) -> np.ndarray:
+    """Layer normalisation of one vector [d]: its own mean and variance, then scale and shift [d]."""
+    mean = np.sum(x) / len(x)
+    variance = np.sum((x - mean) ** 2) / len(x)
+    return gamma * (x - mean) / np.sqrt(variance + EPSILON) + beta
 
 
 def bias(parameters: Parameters, name: str, size: int) -> np.ndarray:
@@ -82,20 +94,28 @@ def max_pool(x: np.ndarray) -> np.ndarray:
 
 
 def lstm(words: np.ndarray, parameters: Parameters) -> np.ndarray:
-    """Hidden states [l, k] of the real words (rows of `W_W`) of one post; h_0 = c_0 = 0. UHAN's equations 1-6.
+    """Hidden states [l, k] of the real words (rows of `W_W`) of one post. UHAN's equation 1, then `recurrent`.
 
-    `W_Wifgo` [4k, e], `W_Hifgo` [4k, k] and `b_ifgo` [4k] stack the gates in the order of their names: input,
-    forget, cell (the paper's c), output. A second bias `b_Hifgo` [4k], which PyTorch has, is added where given.
+    The weights are `W_Wifgo` [4k, e], `W_Hifgo` [4k, k], `b_ifgo` and perhaps `b_Hifgo` [4k].
     """
     if len(words) == 0:
         return np.empty((0, 0))
-    k = parameters["W_Hifgo"].shape[1]
+    b = parameters["b_ifgo"] + bias(parameters, "b_Hifgo", len(parameters["b_ifgo"]))
+    rows = np.array([parameters["W_W"][row] for row in words])  # (1) [l, e]
+    return recurrent(rows, parameters["W_Wifgo"], parameters["W_Hifgo"], b)
+
+
+def recurrent(vectors: np.ndarray, W: np.ndarray, H: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Hidden states [l, k] of an LSTM over `vectors` [l, e]; h_0 = c_0 = 0. Numbers are those of UHAN's equations.
+
+    `W` [4k, e], `H` [4k, k] and `b` [4k] stack the gates as PyTorch does: input, forget, cell, output. `b` is the
+    sum of PyTorch's two.
+    """
+    k = H.shape[1]
     h, c = np.zeros(k), np.zeros(k)
-    states = np.empty((len(words), k))
-    for t, row in enumerate(words):
-        w = parameters["W_W"][row]  # (1) [e]
-        gates = parameters["W_Wifgo"] @ w + parameters["W_Hifgo"] @ h
-        gates = gates + parameters["b_ifgo"] + bias(parameters, "b_Hifgo", 4 * k)
+    states = np.empty((len(vectors), k))
+    for t, w in enumerate(vectors):
+        gates = W @ w + H @ h + b
         i = sigmoid(gates[:k])  # (2)
         f = sigmoid(gates[k : 2 * k])  # (3)
         o = sigmoid(gates[3 * k :])  # (4)
