@@ -38,7 +38,11 @@ def draw(sizes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
 
 def released() -> dict[str, np.ndarray]:
     s = shapes()
-    s = {k: s[k] for k in s if k[:2] in ("K_", "E_", "b_") or k.endswith(("_g", "_theta", "_14"))}
+    s = {
+        k: s[k]
+        for k in s
+        if k[:3] in ("b_x", "b_h", "b_m") or k.startswith(("K_", "E_")) or k.endswith(("_g", "theta", "14"))
+    }
     s |= {"W_l2": (D, D), "W_t2": (D, D), "W_l3": (2 * D, 2 * D), "W_t3": (D, D), "W1_o": (D, D), "W2_o": (D, D)}
     s |= {"W_f1": (5 * D, 9), "b_f1": (9,), "W_f2": (9, D), "b_f2": (D,), "W_x": (4 * D, D), "W_h": (4 * D, D)}
     s |= {"W_Q": (D, D), "W_K": (D, D), "W_V": (D, D), "w": (2,), "W_a": (D, D), "b_a": (D,)}
@@ -107,7 +111,7 @@ def one_post() -> dict[str, np.ndarray]:
     p = {"K_v3": nothing, "K_v1": one, "W": np.eye(2), "gamma_12": np.ones(2), "beta_12": np.zeros(2)}
     p |= {"W_Q": np.diag([1.0, 2]), "W_K": np.diag([3.0, 5]), "W_V": np.diag([1.0, 10]), "E_u": np.array([[7.0]])}
     p |= {"W_1": np.array([[1.0, 0], [1, 0], [0, 1], [0, 0]]), "b_1": np.array([20.0, 0.0]), "W_2": np.eye(2)}
-    p |= {"b_2": np.array([0.0, 1]), "W_m1": np.array([[1.0, 0], [100, 0], [0, 1], [0, 1]]), "b_m1": np.zeros(2)}
+    p |= {"b_2": np.array([0.0, 1]), "W_m1": np.array([[1.0, 0], [100, 0], [0, 1], [0, 2]]), "b_m1": np.zeros(2)}
     return p | {"W_m2": np.array([[1.0], [1e4]]), "b_m2": np.array([0.25])}
 
 
@@ -121,8 +125,8 @@ def test_attention_and_head_by_hand():
     first, second = sigma(2 * 3), sigma(2 * 10)
     assert shares == pytest.approx(np.array([[(first + second) / 2, 1 - (first + second) / 2]]), abs=1e-5)
     h = (2 * first - 1) * 1 - (2 * second - 1) * 10  # both columns of h, which W_1 adds
-    # FFN: ReLU(h + 20), ReLU(1); ⧺ u = (7, .5); hidden (FFN_1 + 100 (1 + 1), 7 + .5)
-    assert said == pytest.approx([h + 20 + 100 * 2 + 1e4 * 7.5 + 0.25], abs=1e-3)
+    # FFN: ReLU(h + 20), ReLU(1); ⧺ u = (7, .5); hidden (FFN_1 + 100 (1 + 1), 7 + 2 · .5)
+    assert said == pytest.approx([h + 20 + 100 * 2 + 1e4 * 8 + 0.25], abs=1e-3)
 
 
 @pytest.mark.parametrize("of", ["predict", "attention"])
@@ -217,6 +221,17 @@ def test_concatenated_categories_are_three_times_as_wide():
     np.testing.assert_allclose(said, dsn.predict(p, **posts, category="summation"), atol=1e-12)
 
 
+@pytest.mark.parametrize("of", [dsn.predict, dsn_released.predict_released])
+def test_every_weight_counts(of):
+    p = draw(shapes()) if of is dsn.predict else released()
+    posts = {name: x[:1] for name, x in sequences().items()}
+    said = of(p, **posts)
+    moved = {name: of(p | {name: weight * 1.5}, **posts) for name, weight in p.items()}
+    same = {name for name, other in moved.items() if abs(other - said) < 1e-9}
+    # f_c^{0*} is zero; a query moves no attention of the released code
+    assert same == ({"W1_c1", "W2_c1"} if of is dsn.predict else {"W_Q"})
+
+
 def test_every_variant_is_another_network():
     p, posts = draw(shapes()), sequences()
     variants = [{}, {"alpha": 0.5}, {"beta": 0.5}, {"heads": 2}, {"short_term": False}]
@@ -256,8 +271,30 @@ def test_released_attention_does_not_depend_on_the_target():
     assert (abs(dsn_released.attention_released(keys, **posts) - said) > 1e-6).any()
 
 
-def test_released_head_reads_user_and_numbers():
+BLOCKS = {"images": ("W_f1", 0, D), "texts": ("W_f1", D, 2 * D), "categories": ("W_f1", 2 * D, 5 * D)}
+BLOCKS |= {"users": ("W_m1", D, D + E), "numbers": ("W_m1", D + E, 2 * D + E)}
+
+
+@pytest.mark.parametrize("column", BLOCKS)
+def test_released_parts_are_joined_in_the_papers_order(column):
+    """With its rows of the next layer at zero, and them alone, what is given there cannot matter."""
     posts, p = sequences(), released()
+    other = {**posts, column: (posts[column] + 1) % 3}
+    assert (dsn_released.predict_released(p, **posts) != dsn_released.predict_released(p, **other)).all()
+    name, first, last = BLOCKS[column]
+    p[name][first:last] = 0
     said = dsn_released.predict_released(p, **posts)
-    for changed in ({"users": (posts["users"] + 1) % 6}, {"numbers": posts["numbers"] + 1}):
-        assert (dsn_released.predict_released(p, **{**posts, **changed}) != said).all()
+    np.testing.assert_allclose(dsn_released.predict_released(p, **other), said, atol=1e-12)
+
+
+def test_released_gate_by_hand():
+    p = {"W1_o": np.array([[2.0]]), "W2_o": np.array([[3.0]]), "b1_o": np.array([-1.0])}
+    assert dsn_released._gate(np.array([0.7]), p) == pytest.approx([sigma(0.4) * 2.1])
+
+
+def test_released_residual_lets_the_target_pass_by_the_attention():
+    posts, p = sequences(), released()
+    p |= {"W_a": np.zeros((D, D)), "b_a": np.zeros(D)}
+    said = dsn_released.predict_released(p, **posts)
+    other = {**posts, "images": posts["images"] + np.eye(5)[4][:, None]}
+    assert (abs(dsn_released.predict_released(p, **other) - said) > 1e-6).all()
