@@ -258,6 +258,17 @@ def test_arguments_reach_the_optimiser():
     assert not torch.equal(weights(fit()[0]), weights(fit(optimizer="adagrad")[0]))
 
 
+def test_a_penalty_may_spare_biases_and_norms():
+    """A penalty so strong that whatever it is on goes to zero."""
+    knobs = {"weight_decay": 1000.0, "epochs": 60, "learning_rate": 0.01}
+    for decayed, spared in (("all", False), ("weights", True)):
+        network, _ = fit(decayed=decayed, **knobs)
+        for parameter in network.parameters():
+            zero = parameter.abs().max() < 0.05
+            assert zero == (parameter.dim() > 1 or not spared) or (spared and parameter.dim() == 1)
+        assert (network.layers[1].weight.abs().max() > 0.5) == spared
+
+
 def test_predicting_is_deterministic_and_leaves_the_network_on_the_cpu():
     network, _ = fit(epochs=1)
     network.train()
