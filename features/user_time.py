@@ -12,6 +12,7 @@ TIME = "posted_at"
 CYCLES = {
     "weekday": (range(7), lambda time: time.dt.day_of_week),
     "month": (range(1, 13), lambda time: time.dt.month),
+    "month_day": (range(1, 32), lambda time: time.dt.day),
     "hour": (range(24), lambda time: time.dt.hour),
 }
 
@@ -43,11 +44,15 @@ class UserTime(PostsFeature):
 
     def reads(self, available: Mapping[str, str]) -> list[str]:
         numbers = [column for column, kind in available.items() if kind == "double"]
-        chosen = [c for c in (numbers if self.wanted is None else self.wanted) if c in available]
+        chosen = [c for c in (self.choose(numbers) if self.wanted is None else self.wanted) if c in available]
         for column in chosen:
             if column not in numbers:
                 raise self.error("columns", f"'{column}' holds no numbers; remove it")
         return [*chosen, *([TIME] if TIME in available else [])]
+
+    def choose(self, numbers: list[str]) -> list[str]:
+        """Columns to take of those that are `numbers`, where the entry names none."""
+        return numbers
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -72,8 +77,12 @@ class UserTime(PostsFeature):
     def restore(self, state: Mapping[str, Any]) -> None:
         self.kept, self.timed = list(state["columns"]), state["timed"]
 
+    def numbers(self, posts: pd.DataFrame) -> np.ndarray:
+        """Values [n, columns] of the columns that are kept."""
+        return posts[self.kept].to_numpy(dtype=np.float32, na_value=np.nan)
+
     def extract(self, posts: pd.DataFrame) -> np.ndarray:
-        parts = [posts[self.kept].to_numpy(dtype=np.float32, na_value=np.nan)]
+        parts = [self.numbers(posts).astype(np.float32, copy=False)]
         parts += [_one_hot(posts[TIME], c) for c in self.cycles] if self.timed else []
         return np.concatenate(parts, axis=1)
 

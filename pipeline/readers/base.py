@@ -44,6 +44,10 @@ CANONICAL = {
     "followers": "count",
     "following": "count",
     "user_photos": "count",
+    "user_views": "count",  # of all the user's posts together
+    "user_tags": "count",  # likewise
+    "user_faves": "count",  # likewise
+    "user_groups": "count",  # the user is in
     "is_pro": "bool",
     "path_alias": "string",  # the user's chosen address
     "first_photo_at": "time",  # the user's first upload

@@ -30,6 +30,7 @@ SMALL = {
     "timm_image": {"network": "mobilenetv3_small_050", "pretrained": None, "image_size": 32},
     "timm_regions": {"network": "mobilenetv3_small_050", "pretrained": None, "image_size": 64},
     "user_time": {},
+    "user_vector": {},
     "vgg": {"pretrained": None, "image_size": 32},
     "vgg_regions": {"pretrained": None, "image_size": 64},
     "words": {"minimum_count": 1, "length": 12},
