@@ -6,6 +6,9 @@ order and shape. `post_id` is `Uid/Pid`; the label is `score`.
 
 Releases differ in names of files and fields. The paths are in the first of `PATHS` that is there; fields are taken
 from whatever JSON file has them, the file that a field is at home in first. What is not taken is named by the audit.
+
+Beside them may lie `train_user_additional.json`, numbers of the users' own pages: a row a post or a row a user, under
+`Uid` or by it, or without it as many rows as there are posts, in their order.
 """
 
 import re
@@ -21,7 +24,7 @@ from pipeline.readers.base import Raw, Reader
 from pipeline.readers.parts.audit import Audit
 from pipeline.readers.parts.clean import ids
 from pipeline.readers.parts.files import read_records
-from pipeline.readers.parts.smpd_fields import FIELDS, PATHS, TABLES
+from pipeline.readers.parts.smpd_fields import CRAWLED, PATHS, TABLES, fields_of
 from pipeline.readers.parts.texts import read_text
 
 _KEYS = ("Uid", "Pid")
@@ -108,21 +111,35 @@ class Smpd(Reader):
 
     def _take(self, posts: pd.DataFrame, keys: pd.Index, file: Path, audit: Audit) -> None:
         """Add a file's fields to `posts`; name those that nothing takes, and a further file that is no such table."""
-        own = Audit()
+        own, name = Audit(), file.name.removeprefix(f"{self.prefix}_")
         try:
-            records = read_records(file, own, _KEYS)
-            columns = {_KEY_NAMES.get(name.lower(), name): values for name, values in records.columns.items()}
-            if "Uid" not in columns:
-                raise UserError(f"{file}: no field 'Uid'; it has {', '.join(columns) or 'nothing'}")
+            columns = self._columns(keys, file, own)
         except UserError:
-            if file.name.removeprefix(f"{self.prefix}_") in TABLES:
+            if name in (*TABLES, CRAWLED):
                 raise
             audit.left_out.append(f"{file.name} (no table with a field Uid)")
             return
         audit.take(own)
-        wanted = {n: FIELDS[n.lower()] for n in columns if n.lower() in FIELDS and FIELDS[n.lower()] not in posts}
+        fields = fields_of(name)
+        wanted = {n: fields[n.lower()] for n in columns if n.lower() in fields and fields[n.lower()] not in posts}
         audit.left_out += [f"{name} ({file.name})" for name in columns if name not in (*wanted, *_KEYS)]
         self._join(posts, keys, file, columns, wanted, audit)
+
+    def _columns(self, keys: pd.Index, file: Path, audit: Audit) -> dict[str, list[Any]]:
+        """What a file has, `Uid` among it; `keys` are those of the posts."""
+        crawled = file == self._file(CRAWLED)
+        names = (*_KEYS, *fields_of(CRAWLED)) if crawled else _KEYS
+        records = read_records(file, audit, names, key="Uid" if crawled else None)
+        columns = {_KEY_NAMES.get(name.lower(), name): values for name, values in records.columns.items()}
+        if "Uid" in columns:
+            return columns
+        if not crawled or not columns:
+            raise UserError(f"{file}: no field 'Uid'; it has {', '.join(columns) or 'nothing'}")
+        if len(records.rows) != len(keys):
+            told = f"{len(records.rows)} rows without a field 'Uid', but {len(keys)} posts"
+            raise UserError(f"{file}: {told}; without it they go together row by row")
+        users, pictures = zip(*(key.split("/", 1) for key in keys), strict=True)
+        return {**columns, "Uid": list(users), "Pid": list(pictures)}
 
     def _join(
         self,

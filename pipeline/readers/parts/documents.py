@@ -71,6 +71,22 @@ def records(value: Any, names: Collection[str] = ()) -> list[Record]:
     return found
 
 
+def keyed(value: Any, names: Collection[str], key: str) -> Any:
+    """Rows under names of their own, in objects by row or by column, as records with the name as their field `key`.
+
+    `names` are the fields of columns, in any case of letters. Whatever else, as it is.
+    """
+    if not isinstance(value, dict) or key in value:
+        return value
+    if not all(isinstance(one, dict) and key not in one for one in value.values()):
+        return value
+    known = {name.lower() for name in names}
+    if any(name.lower() in known for name in value):
+        labels = dict.fromkeys(label for column in value.values() for label in column)
+        value = {label: {name: column.get(label) for name, column in value.items()} for label in labels}
+    return value if _numbered(value) else [{key: label, **row} for label, row in value.items()]
+
+
 def is_table(value: Any, names: Collection[str] = ()) -> bool:
     """Whether an object is many rows of fields, some of which are `names`: lists, or objects by row number."""
     if not isinstance(value, dict) or not value:

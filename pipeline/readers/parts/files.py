@@ -36,10 +36,11 @@ class Records:
     torn: list[int] = field(default_factory=list)
 
 
-def read_records(path: Path, audit: Audit, names: Collection[str] = ()) -> Records:
+def read_records(path: Path, audit: Audit, names: Collection[str] = (), key: str | None = None) -> Records:
     """A csv, tsv, jsonl, json, js or parquet file. Raises `UserError` where it is none of them or cannot be read.
 
-    `names` are fields to expect, which tell rows from columns in some JSON documents.
+    `names` are fields to expect, which tell rows from columns in some JSON documents; `key` is the field that
+    the names of rows stand for, where a JSON document has names and no numbers for them.
     """
     ending = ending_of(path)
     if ending is None:
@@ -49,7 +50,7 @@ def read_records(path: Path, audit: Audit, names: Collection[str] = ()) -> Recor
     text = read_text(path, audit)
     if ending in ("csv", "tsv"):
         return _read_delimited(path, text, ending, audit)
-    return _read_lines(path, text, names, audit) if ending == "jsonl" else _read_document(path, text, names, audit)
+    return _read_lines(path, text, names, audit) if ending == "jsonl" else _read_document(path, text, names, audit, key)
 
 
 def ending_of(path: Path) -> str | None:
@@ -96,12 +97,13 @@ def _parse(line: str, halved: Callable[[], None] = lambda: None) -> Any:
         return None
 
 
-def _read_document(path: Path, text: str, names: Collection[str], audit: Audit) -> Records:
+def _read_document(path: Path, text: str, names: Collection[str], audit: Audit, key: str | None = None) -> Records:
     if not text.strip():
         raise UserError(f"{path}: no rows; the file is empty")
     value = _loads(path, text, names, audit)
     if isinstance(value, Records):
         return value
+    value = documents.keyed(value, names, key) if key else value
     good, torn = _whole(value)
     try:
         records = documents.records([value[i - 1] for i in good] if torn else value, names)

@@ -241,15 +241,86 @@ def test_every_field_that_is_not_taken_is_named(run, make_smpd_tables):
     tables = make_smpd_tables(12, 3)
     tables["train_user_data.json"]["followers_crawled"] = list(range(12))
     tables["train_text.json"] = [{**record, "Lang": "en"} for record in tables["train_text.json"]]
-    tables["train_user_additional.json"] = {"Uid": tables["train_user_data.json"]["Uid"], "n1": [1] * 12}
+    tables["train_user_more.json"] = {"Uid": tables["train_user_data.json"]["Uid"], "n1": [1] * 12}
     tables["train_notes.json"] = {"by": "somebody"}
     _, audit = run(tables)
     assert audit["left_out"] == [
         "Lang (train_text.json)",
         "followers_crawled (train_user_data.json)",
         "train_notes.json (no table with a field Uid)",
-        "n1 (train_user_additional.json)",
+        "n1 (train_user_more.json)",
     ]
+
+
+CRAWLED = ["followers", "following", "user_views", "user_tags", "user_faves", "user_groups"]
+NAMES = ["Followers", "Following", "Views", "Tags", "Faves", "InGroups"]
+
+
+def crawled(names=NAMES):
+    """Numbers of three users, as a row a user."""
+    return [{"Uid": f"{u}@N0{u}", **{n: str(10 * u + i) for i, n in enumerate(names)}} for u in range(3)]
+
+
+def a_row_a_post(records):
+    return [{**records[i % 3], "Pid": str(100 + i // 3)} for i in range(12)]
+
+
+def without_users(records):
+    return [{name: value for name, value in one.items() if name not in ("Uid", "Pid")} for one in records]
+
+
+def under_users(records):
+    return {one["Uid"]: rest for one, rest in zip(records, without_users(records), strict=True)}
+
+
+def by_user_and_column(records):
+    return {n: {uid: record[n] for uid, record in under_users(records).items()} for n in NAMES}
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        lambda r: r,
+        as_lists,
+        lambda r: by_row(as_lists(r)),
+        lambda r: a_row_a_post(r)[::-1],
+        lambda r: as_lists(a_row_a_post(r)),
+        under_users,
+        by_user_and_column,
+        lambda r: without_users(a_row_a_post(r)),
+        lambda r: as_lists(without_users(a_row_a_post(r))),
+    ],
+)
+def test_numbers_of_the_users_own_pages(run, make_smpd_tables, shape):
+    tables = make_smpd_tables(12, 3)
+    frame, audit = run({**tables, "train_user_additional.json": shape(crawled())})
+    for i, column in enumerate(CRAWLED):
+        assert frame[column].tolist() == [10.0 * (row % 3) + i for row in range(12)]
+    assert frame["tags"].tolist() == [record["Alltags"] for record in tables["train_text.json"]]
+    assert audit["left_out"] == []
+    assert audit["tagged"] == {}
+
+
+def test_names_of_flickrs_pages_and_what_is_not_taken(run, make_smpd_tables):
+    names = ["followers", "following", "totalviews", "totaltags", "totalfaves", "totalingroup", "totalgeotags"]
+    tables = {**make_smpd_tables(12, 3), "train_user_additional.json": crawled(names)}
+    tables["train_text.json"] = [{**record, "Views": "7"} for record in tables["train_text.json"]]
+    frame, audit = run(tables)
+    assert frame.loc[1, CRAWLED].tolist() == [10.0, 11.0, 12.0, 13.0, 14.0, 15.0]
+    assert audit["left_out"] == ["Views (train_text.json)", "totalgeotags (train_user_additional.json)"]
+
+
+def test_users_without_a_page_have_no_numbers(run, make_smpd_tables):
+    frame, audit = run({**make_smpd_tables(12, 3), "train_user_additional.json": under_users(crawled()[:2])})
+    assert frame["user_views"].isna().tolist() == [False, False, True] * 4
+    assert audit["tagged"] == {"train_user_additional.json: no row for this post": 4}
+
+
+def test_rows_without_users_are_as_many_as_posts(run, make_smpd_tables):
+    tables = make_smpd_tables(12, 3)
+    tables["train_user_additional.json"] = without_users(a_row_a_post(crawled()))[:11]
+    with pytest.raises(UserError, match=r"train_user_additional\.json: 11 rows without a field 'Uid', but 12 posts"):
+        run(tables)
 
 
 def test_halves_of_characters_in_a_table_are_mended(run, make_smpd_tables, smpd_folder, project):
