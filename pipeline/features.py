@@ -18,7 +18,7 @@ from pipeline.base import params
 from pipeline.base.errors import UserError, run_stage
 from pipeline.base.params import Params
 from pipeline.base.paths import Paths
-from pipeline.storage import store
+from pipeline.storage import links, store
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +43,7 @@ def run(paths: Paths, p: Params, name: str) -> None:
         _write_nothing(paths, name, left_out)
         return
     extractor = Extractor.make(entry, p.compute)
+    links.link(paths.files(name), extractor.feature.files())  # weights may lie elsewhere than when this was planned
     columns = [] if isinstance(extractor.feature, ImageFeature) else plan["columns"]
     posts = store.read_frame(paths.posts, ["post_id", *columns])
     if isinstance(extractor.feature, PostsFeature):

