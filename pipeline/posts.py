@@ -1,11 +1,12 @@
-"""Raw folder -> data/posts.parquet (+ interactions, follows), data/audit.json.
+"""Raw folder -> data/posts.parquet (+ interactions, follows, comments), data/audit.json.
 
-Rows and values are judged in `pipeline/readers/judging.py`; where a column has none left, or the largest values of a
-target are gone, the stage stops. Posts keep the order of the file. Drafts lose no row: each is to get its prediction.
+Rows and values are judged in `pipeline/readers/judging.py`, what lies beside posts in `linking.py` there; where a
+column has none left, or the largest values of a target are gone, the stage stops. Posts keep the order of the file.
+Drafts lose no row: each is to get its prediction.
 """
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
@@ -15,12 +16,10 @@ from pipeline.base.binding import bind
 from pipeline.base.errors import run_stage
 from pipeline.base.paths import Paths
 from pipeline.base.sections import Dataset
-from pipeline.readers import dataset
-from pipeline.readers.base import FOLLOWS, INTERACTIONS, reader_class
+from pipeline.readers import dataset, linking
+from pipeline.readers.base import reader_class
 from pipeline.readers.judging import clean, to_table
 from pipeline.readers.parts.audit import Audit
-from pipeline.readers.parts.clean import kinds
-from pipeline.readers.parts.times import TimeForm
 from pipeline.storage import store
 
 log = logging.getLogger(__name__)
@@ -34,14 +33,14 @@ def main(paths: Paths = Paths()) -> None:
     posts = clean(raw, section.targets, draw=section.draw, times=times)
     raw.audit.report(raw.file)
     raw.audit.check(raw.file, section.max_dropped)
-    others = {
-        paths.interactions: _links(raw.interactions, INTERACTIONS, posts, times),
-        paths.follows: _links(raw.follows, FOLLOWS, posts, times),
-    }
+    beside = linking.clean(raw.links, posts, times)
+    for found in raw.links.values():
+        if found.audit.read:
+            found.audit.report(found.file)
     store.write_table(paths.posts, to_table(posts))
-    for path, (frame, _) in others.items():
-        store.write_table(path, to_table(frame))
-    counts = {path.stem: count for path, (_, count) in others.items()}
+    for name, frame in beside.items():
+        store.write_table(getattr(paths, name), to_table(frame))
+    counts = {name: found.audit.as_dict() for name, found in raw.links.items()}
     present = {column: int(posts[column].notna().sum()) for column in posts.columns}
     store.write_json(paths.audit, {"file": raw.file, "columns": present, **counts, **raw.audit.as_dict()})
 
@@ -67,19 +66,6 @@ def read_drafts(section: Dataset, path: Path) -> tuple[pd.DataFrame, Path, Audit
 def strangers(drafts: pd.DataFrame, users: Collection[str]) -> int:
     """How many drafts say whose they are, and that user is none of `users`."""
     return 0 if "user_id" not in drafts else int((drafts["user_id"].notna() & ~drafts["user_id"].isin(users)).sum())
-
-
-def _links(
-    found: pd.DataFrame, columns: Mapping[str, str], posts: pd.DataFrame, times: TimeForm
-) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Rows of interactions or follows whose ids are there, and how many were read and kept."""
-    frame = pd.DataFrame({c: kinds(times)[kind](found[c].tolist())[0] for c, kind in columns.items()})
-    ids = [c for c in columns if c.endswith("_id")]
-    keep = frame[ids].notna().all(axis=1)
-    if "post_id" in columns:
-        keep &= frame["post_id"].isin(posts["post_id"])
-    frame = frame[keep].drop_duplicates(ignore_index=True)
-    return frame, {"read": len(found), "kept": len(frame)}
 
 
 if __name__ == "__main__":

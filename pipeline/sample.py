@@ -57,6 +57,7 @@ def _write_images(folder: Path, world: World, seed: int) -> None:
 def _write_tables(folder: Path, world: World) -> None:
     world.follows.to_csv(folder / "follows.csv", index=False, lineterminator="\n")
     world.interactions.to_csv(folder / "interactions.csv", index=False, lineterminator="\n")
+    world.comments.to_csv(folder / "comments.csv", index=False, lineterminator="\n")
     with (folder / "posts.jsonl").open("w", encoding="utf-8", newline="\n") as file:
         for record in world.posts.to_dict("records"):
             file.write(json.dumps(record, ensure_ascii=False) + "\n")

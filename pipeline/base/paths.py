@@ -31,6 +31,11 @@ class Paths:
         return self.root / "data/follows.parquet"
 
     @property
+    def comments(self) -> Path:
+        """Who wrote what under which post, and when; zero rows where a dataset has none."""
+        return self.root / "data/comments.parquet"
+
+    @property
     def audit(self) -> Path:
         """Rows read, kept and dropped, by reason."""
         return self.root / "data/audit.json"

@@ -21,6 +21,7 @@ import pandas as pd
 from pipeline.base.errors import UserError
 from pipeline.base.tokens import Tokenizer, tokenise
 from pipeline.readers.parts.audit import Audit, Source
+from pipeline.readers.parts.links import TABLES, Links, nothing
 
 CANONICAL = {
     "post_id": "id",
@@ -60,18 +61,10 @@ CANONICAL = {
 """Columns every part of the project knows, and their kind. Any other column is a number: a target, or one
 named by the reader."""
 
-INTERACTIONS = {"user_id": "id", "post_id": "id", "kind": "string", "at": "time"}
-FOLLOWS = {"follower_id": "id", "followee_id": "id"}
-
 
 def text_of(value: Any) -> str:
     """A raw value as text, empty where it is none."""
     return value if isinstance(value, str) else ""
-
-
-def empty(columns: Collection[str]) -> pd.DataFrame:
-    """No rows of the named columns."""
-    return pd.DataFrame({column: pd.Series(dtype=object) for column in columns})
 
 
 @dataclass
@@ -80,16 +73,15 @@ class Raw:
 
     `posts` has canonical columns, targets and further numeric columns; `rows` [n] the line or record number
     of each post in `file`, or in its own of `files` [n]. `audit` counts what was read and what the reader
-    itself had to drop.
+    itself had to drop. `links` are the interactions, follows and comments beside them.
     """
 
     posts: pd.DataFrame
     file: str
     rows: np.ndarray
     audit: Audit
-    interactions: pd.DataFrame = field(default_factory=lambda: empty(INTERACTIONS))
-    follows: pd.DataFrame = field(default_factory=lambda: empty(FOLLOWS))
     files: np.ndarray | None = None
+    links: dict[str, Links] = field(default_factory=lambda: {name: nothing(name) for name in TABLES})
 
     def without(self, columns: Collection[str]) -> "Raw":
         """The same without these columns, which the audit then names as left out."""

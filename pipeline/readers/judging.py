@@ -14,9 +14,10 @@ import pyarrow as pa
 
 from pipeline.base import targets
 from pipeline.base.errors import UserError
-from pipeline.readers.base import CANONICAL, FOLLOWS, INTERACTIONS, Raw
+from pipeline.readers.base import CANONICAL, Raw
 from pipeline.readers.parts import losses, numerals
 from pipeline.readers.parts.clean import kinds
+from pipeline.readers.parts.links import TABLES
 from pipeline.readers.parts.times import UNTOLD, TimeForm
 
 _ARROW = {
@@ -27,8 +28,8 @@ _ARROW = {
     "comments": pa.list_(pa.string()),
     "time": pa.timestamp("us", "UTC"),
 }
-_YEAR_ONE = pd.Timestamp("1970-01-01", tz="UTC")
-_GRACE = pd.Timedelta(days=1)
+YEAR_ONE = pd.Timestamp("1970-01-01", tz="UTC")
+GRACE = pd.Timedelta(days=1)
 _NAMED = 30
 """Columns that a message lists."""
 
@@ -121,11 +122,11 @@ def _check_times(posts: pd.DataFrame, raw: Raw, *, published: bool) -> None:
     for column in ("collected_at", "posted_at"):
         if column not in posts:
             continue
-        bad = {"before 1970": posts[column] < _YEAR_ONE}
+        bad = {"before 1970": posts[column] < YEAR_ONE}
         if published:
-            bad["in the future"] = posts[column] > pd.Timestamp.now("UTC") + _GRACE
+            bad["in the future"] = posts[column] > pd.Timestamp.now("UTC") + GRACE
         if published and column == "posted_at" and "collected_at" in posts:
-            bad["after collected_at"] = (posts[column] > posts["collected_at"] + _GRACE) & ~bad["in the future"]
+            bad["after collected_at"] = (posts[column] > posts["collected_at"] + GRACE) & ~bad["in the future"]
         for problem, mask in bad.items():
             raw.tag(f"{column}: {problem}", mask.to_numpy(), column)
             posts.loc[mask, column] = pd.NaT
@@ -155,6 +156,6 @@ def _drawn(post_id: pd.Series, keep: np.ndarray, n: int) -> np.ndarray:
 
 def to_table(frame: pd.DataFrame) -> pa.Table:
     """The frame with the types of its columns' kinds; numbers and yes-or-no are float64."""
-    kinds = {**CANONICAL, **INTERACTIONS, **FOLLOWS}
+    kinds = {**CANONICAL, **{c: kind for columns in TABLES.values() for c, kind in columns.items()}}
     schema = pa.schema([(c, _ARROW.get(kinds.get(c, "number"), pa.float64())) for c in frame.columns])
     return pa.Table.from_pandas(frame, schema=schema, preserve_index=False)

@@ -1,8 +1,8 @@
 """The embedded dataset: the folder that the stage `sample` makes.
 
-The folder is one any person could have made: posts.jsonl, images/, follows.csv, interactions.csv. What it
-has beside is the truth: `expected_{transform}_{target}`, the mean of each transformed target under the model
-of `pipeline/readers/parts/drawn/popularity.py`, which no system can beat by more than luck.
+The folder is one any person could have made: posts.jsonl, images/, follows.csv, interactions.csv,
+comments.csv. What it has beside is the truth: `expected_{transform}_{target}`, the mean of each transformed target
+under the model of `pipeline/readers/parts/drawn/popularity.py`, which no system can beat by more than luck.
 """
 
 from collections.abc import Collection

@@ -1,6 +1,7 @@
 """A folder with one table of posts: posts.csv, .tsv, .jsonl, .json or .parquet, and its images.
 
-Beside it may lie `interactions.*` (user_id, post_id, kind, at) and `follows.*` (follower_id, followee_id).
+Beside it may lie `interactions.*` (user_id, post_id, kind, at), `follows.*` (follower_id, followee_id) and `comments.*`
+(post_id, user_id, at, text).
 A column may stand inside another: `owner.nsid`, `media.0.uri`. Exports of a file a post are one table as well.
 """
 
@@ -14,10 +15,11 @@ import pandas as pd
 
 from pipeline.base.errors import UserError
 from pipeline.base.ranges import Whole
-from pipeline.readers.base import CANONICAL, FOLLOWS, INTERACTIONS, Raw, Reader, empty
-from pipeline.readers.parts import documents
+from pipeline.readers.base import CANONICAL, Raw, Reader
+from pipeline.readers.parts import documents, links
 from pipeline.readers.parts.audit import Audit
-from pipeline.readers.parts.files import ENDINGS, Records, ending_of, read_records
+from pipeline.readers.parts.files import ENDINGS, ending_of, read_records
+from pipeline.readers.parts.links import BESIDE, Where
 
 
 class Table(Reader):
@@ -33,6 +35,9 @@ class Table(Reader):
         collected_at: str | None = None,
         minimum_words: Whole | None = None,
         minimum_count: Whole = 1,
+        interactions: Where = BESIDE,
+        follows: Where = BESIDE,
+        comments: Where = BESIDE,
     ):
         """A table of posts.
 
@@ -42,7 +47,8 @@ class Table(Reader):
         numeric columns of the table to keep, all known before a post is published; `collected_at` is when the counts
         of all posts were read, where the table has no such column; `minimum_words`: only posts with at least as
         many English words in title and text, null for all, of words that occur at least `minimum_count` times in
-        all posts; drafts are never left out.
+        all posts; drafts are never left out; `interactions`, `follows` and `comments`: where these tables lie in the
+        folder, and how they call their columns.
         """
         super().__init__(path=path)
         self.file = file
@@ -50,6 +56,7 @@ class Table(Reader):
         self.extra_columns = extra_columns or []
         self.collected_at = collected_at
         self.minimum_words, self.minimum_count = minimum_words, minimum_count
+        self.beside = {"interactions": interactions, "follows": follows, "comments": comments}
 
     @property
     def image_root(self) -> Path:
@@ -66,16 +73,12 @@ class Table(Reader):
             if "collected_at" in posts:
                 raise UserError(f"dataset.collected_at: {found.name} has that column already; remove the key")
             posts["collected_at"] = self.collected_at
-        raw = Raw(
-            posts,
-            found.name,
-            found.rows,
-            audit,
-            interactions=self._beside("interactions", INTERACTIONS, audit),
-            follows=self._beside("follows", FOLLOWS, audit),
-            files=found.files,
-        )
-        return raw if targets is None else raw.with_words(self.minimum_words, self.minimum_count)
+        raw = Raw(posts, found.name, found.rows, audit, found.files)
+        if targets is None:
+            return raw
+        if self.path.is_dir():
+            raw.links = {name: links.read(self.path, name, where) for name, where in self.beside.items()}
+        return raw.with_words(self.minimum_words, self.minimum_count)
 
     def _read(self, audit: Audit, names: Collection[str]) -> "_Found":
         if self.file is not None and any(sign in self.file for sign in "*?["):
@@ -142,18 +145,6 @@ class Table(Reader):
         stem = name.split(".")[0]
         names = [f"{stem}{number}.{ending}" for ending in _PICTURES for number in ("", "_1")]
         return next((one for one in names if (self.path / one).is_file()), None)
-
-    def _beside(self, name: str, columns: Collection[str], audit: Audit) -> pd.DataFrame:
-        files = _files(self.path, name) if self.path.is_dir() else []
-        if not files:
-            return empty(columns)
-        records: Records = read_records(files[0], Audit(), columns)
-        audit.left_out += [f"{column} ({files[0].name})" for column in records.columns if column not in columns]
-        for column in columns:
-            if column not in records.columns and column.endswith("_id"):
-                raise UserError(f"{files[0]}: no column '{column}'; it needs {', '.join(columns)}")
-        nothing = [None] * len(records.rows)
-        return pd.DataFrame({c: records.columns.get(c, nothing) for c in columns}, dtype=object)
 
 
 _PICTURES = ("jpg", "jpeg", "png", "webp", "avif")

@@ -1,7 +1,8 @@
 """Tweets as the Twitter API gave them, JSON lines of the v1.1 or the v2 form, plain or gzip, and their pictures.
 
 A post is an original tweet with a photo, wherever it was met: by itself, inside a retweet, quoted. Retweets
-are no posts; they are the interactions. Pictures lie in `images/` beside the files, named by media id or
+are no posts; they are the interactions, and `follows.*` beside them (follower_id, followee_id) says who follows
+whom. Pictures lie in `images/` beside the files, named by media id or
 media key (`images/<id>.jpg`, `images/3_<id>.png`), the first photo of a tweet is taken, and a tweet whose
 picture is missing keeps its row. An account's own archive (`data/tweets.js`) is read as well, with its pictures in
 `tweets_media/`, named by the id of the tweet; it names no user.
@@ -24,10 +25,11 @@ import pandas as pd
 from pipeline.base.errors import UserError
 from pipeline.base.ranges import NotNegative, Whole
 from pipeline.base.targets import SECONDS_PER_DAY
-from pipeline.readers.base import INTERACTIONS, Raw, Reader
-from pipeline.readers.parts import lines
+from pipeline.readers.base import Raw, Reader
+from pipeline.readers.parts import lines, links
 from pipeline.readers.parts.audit import Audit
 from pipeline.readers.parts.clean import KINDS
+from pipeline.readers.parts.links import BESIDE, INTERACTIONS, Links, Where
 from pipeline.readers.parts.sightings import Post, Sightings
 from pipeline.readers.parts.tweet import COUNTS, Sighting
 from pipeline.readers.parts.tweets import parse
@@ -57,6 +59,7 @@ class Twitter(Reader):
         maximum_retweets: Whole | None = None,
         maximum_likes: Whole | None = None,
         maximum_followers: Whole | None = None,
+        follows: Where = BESIDE,
     ):
         """Tweets, and which of them to keep; null switches a filter off.
 
@@ -64,7 +67,7 @@ class Twitter(Reader):
         `minimum_days` between posting and collection at least (paper: 7); `maximum_retweets`, `maximum_likes`
         (paper: 10,000 both) and `maximum_followers` (paper: 100,000): only tweets with at most as many. They
         apply in this order, and a tweet counts for the first that it fails. What is not known fails a minimum
-        and passes a maximum.
+        and passes a maximum. `follows` is where the list of who follows whom lies, and how it calls its columns.
         """
         super().__init__(path=path)
         self.minimum_retweets = minimum_retweets
@@ -72,6 +75,7 @@ class Twitter(Reader):
         self.maximum_retweets = maximum_retweets
         self.maximum_likes = maximum_likes
         self.maximum_followers = maximum_followers
+        self.follows = follows
         self._check()
 
     def _check(self) -> None:
@@ -91,7 +95,9 @@ class Twitter(Reader):
         for file in self._files():
             retweets += self._scan(file, met, audit)
         posts = list(met.posts.values())
-        raw = self._raw(posts, retweets, audit, targets or ())
+        raw = self._raw(posts, audit, targets or ())
+        raw.links["interactions"] = _interactions(raw.file, retweets)
+        raw.links["follows"] = links.read(self.image_root, "follows", self.follows)
         keep = self._keep(raw) if targets is not None else np.ones(len(posts), dtype=bool)
         raw = raw.take(keep)
         _tag(raw, [post for post, kept in zip(posts, keep, strict=True) if kept])
@@ -100,13 +106,14 @@ class Twitter(Reader):
     def _files(self) -> list[Path]:
         if self.path.is_file():
             return [self.path]
-        files = lines.find(self.path, _ARCHIVE) if self.path.is_dir() else []
+        edges = links.find(self.image_root, "follows", self.follows)
+        files = [f for f in lines.find(self.path, _ARCHIVE) if f != edges] if self.path.is_dir() else []
         if not files:
             raise UserError(f"{self.path}: no files of tweets ({', '.join('*' + e for e in lines.ENDINGS)}) there")
         return files
 
     def _scan(self, file: Path, met: Sightings, audit: Audit) -> list[tuple]:
-        """Take in all tweets of a file; returns its retweets as `(user, tweet, time)`."""
+        """Take in all tweets of a file; returns its retweets as `(user, tweet, time, file, row)`."""
         name, retweets = str(file.relative_to(self.image_root)), []
         for row, value in lines.read_values(file, name, audit, _FIELDS):
             found = parse(value)
@@ -120,10 +127,10 @@ class Twitter(Reader):
                     audit.filter("no photo", name, [row])
                 elif again := met.add(sighting, name, row):
                     audit.filter("seen again; the newest sighting counts", again[0], [again[1]])
-            retweets += [r for r in found.retweets if r[1] in met.posts or not found.sightings]
+            retweets += [(*r, name, row) for r in found.retweets if r[1] in met.posts or not found.sightings]
         return retweets
 
-    def _raw(self, posts: list[Post], retweets: list[tuple], audit: Audit, targets: Collection[str]) -> Raw:
+    def _raw(self, posts: list[Post], audit: Audit, targets: Collection[str]) -> Raw:
         seen = [post.sighting for post in posts]
         columns = {name: [getattr(s, name) for s in seen] for name in _COLUMNS}
         columns["collected_at"] = [s.seen_at for s in seen]
@@ -133,15 +140,7 @@ class Twitter(Reader):
         columns |= {n: [getattr(s, n) for s in seen] for n in COUNTS if n in ("retweets", "likes", *targets)}
         audit.left_out = [name for name in COUNTS if name not in columns]
         files, rows = np.array([p.file for p in posts], dtype=object), np.array([p.row for p in posts], dtype=np.int64)
-        links = [(user, post_id, "retweet", at) for user, post_id, at in retweets]
-        return Raw(
-            pd.DataFrame(columns, dtype=object),
-            self.path.name or str(self.path),
-            rows,
-            audit,
-            interactions=pd.DataFrame(links, columns=list(INTERACTIONS), dtype=object),
-            files=files,
-        )
+        return Raw(pd.DataFrame(columns, dtype=object), self.path.name or str(self.path), rows, audit, files)
 
     def _images(self, seen: Iterable[Sighting]) -> list[str | None]:
         """Path in the dataset of each photo's file, None where there is none; keys are `3_<media id>`."""
@@ -180,6 +179,15 @@ class Twitter(Reader):
             raw.filter(f"{name} {limit:g}", keep & ~passed & ~unknown)
             keep &= passed
         return keep
+
+
+def _interactions(source: str, retweets: list[tuple]) -> Links:
+    """Retweets `(user, tweet, time, file, row)` as interactions."""
+    frame = pd.DataFrame([(r[0], r[1], "retweet", r[2]) for r in retweets], columns=list(INTERACTIONS), dtype=object)
+    files, rows = np.array([r[3] for r in retweets], dtype=object), np.array([r[4] for r in retweets], dtype=np.int64)
+    audit = Audit()
+    audit.read = len(retweets)
+    return Links(frame, source, rows, audit, files)
 
 
 def _names(folder: Path) -> list[str]:

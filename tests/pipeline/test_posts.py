@@ -41,7 +41,7 @@ def test_a_clean_folder_comes_out_as_it_went_in(posts_folder, project, make_post
     pd.testing.assert_frame_equal(frame[expected.columns], expected, check_dtype=False)
     assert audit["read"] == audit["kept"] == 20
     assert audit["dropped"] == audit["tagged"] == {}
-    assert len(store.read_frame(paths.interactions)) == len(store.read_frame(paths.follows)) == 0
+    assert all(len(store.read_frame(path)) == 0 for path in (paths.interactions, paths.follows, paths.comments))
     assert store.columns_of(paths.interactions) == ["user_id", "post_id", "kind", "at"]
 
 
@@ -176,8 +176,59 @@ def test_links_keep_whole_rows_about_posts_that_stay(run, tmp_path):
     _, audit, paths = run("post_id,likes\na,1\n")
     assert store.read_frame(paths.interactions)["user_id"].tolist() == ["u"]
     assert str(store.read_frame(paths.interactions)["at"].dtype) == "datetime64[us, UTC]"
-    assert audit["interactions"] == {"read": 4, "kept": 1}
-    assert audit["follows"] == {"read": 2, "kept": 1}
+    interactions, follows = audit["interactions"], audit["follows"]
+    assert (interactions["read"], interactions["kept"]) == (4, 1)
+    assert interactions["dropped"] == {"user_id: missing": 1, "post_id: no such post": 1, "stands there twice": 1}
+    assert interactions["examples"]["post_id: no such post"] == [
+        {"file": "interactions.csv", "row": 4, "column": "post_id"}
+    ]
+    assert (follows["read"], follows["kept"]) == (2, 1)
+    assert follows["dropped"] == {"followee_id: missing": 1}
+    assert follows["tagged"] == {"followee_id: no post and no interaction is theirs": 1}
+
+
+def test_times_of_links_that_cannot_be_are_emptied_and_counted(run, tmp_path):
+    (tmp_path / "raw").mkdir()
+    times = ["2021-03-05", "2021-03-01", "2021-02-27", "2999-01-01", "1969-01-01", "soon", ""]
+    rows = [f"u{i},a,{at}\n" for i, at in enumerate(times)]
+    (tmp_path / "raw/interactions.csv").write_text("user_id,post_id,at\n" + "".join(rows))
+    _, audit, paths = run("post_id,likes,posted_at\na,1,2021-03-01T18:00:00Z\n")
+    frame = store.read_frame(paths.interactions)
+    assert frame["at"][:2].astype(str).tolist() == ["2021-03-05 00:00:00+00:00", "2021-03-01 18:00:00+00:00"]
+    assert frame["at"][2:].isna().all()
+    assert audit["interactions"]["kept"] == 7
+    assert audit["interactions"]["tagged"] == {
+        "at: no time (expected ISO 8601 or seconds since 1970)": 1,
+        "at: missing": 2,
+        "at: before the post": 2,
+        "at: before 1970": 1,
+        "at: in the future": 1,
+        "at: less than a day before the post, taken as its time": 1,
+    }
+
+
+def test_comments_are_about_posts_that_stay_and_say_something(run, tmp_path):
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw/comments.jsonl").write_text(
+        '{"post_id": "a", "user_id": "u", "at": "2021-01-02", "text": "Nice!"}\n'
+        '{"post_id": "a", "text": "Who are you?"}\n{"post_id": "a", "text": ""}\n{"post_id": "b", "text": "x"}\n{torn\n'
+    )
+    _, audit, paths = run("post_id,likes\na,1\n")
+    frame = store.read_frame(paths.comments)
+    assert list(frame) == ["post_id", "user_id", "at", "text"]
+    assert frame["text"].tolist() == ["Nice!", "Who are you?"]
+    assert frame["at"].isna().tolist() == [False, True]
+    assert audit["comments"]["dropped"] == {"torn row": 1, "text: missing": 1, "post_id: no such post": 1}
+    assert audit["comments"]["read"] == 5
+
+
+def test_nobody_follows_themselves(run, tmp_path):
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw/follows.csv").write_text("follower_id,followee_id\nu,u\nu,v\nu,v\n")
+    _, audit, paths = run("post_id,likes,user_id\na,1,v\n")
+    assert store.read_frame(paths.follows).to_numpy().tolist() == [["u", "v"]]
+    assert audit["follows"]["dropped"] == {"follows themselves": 1, "stands there twice": 1}
+    assert audit["follows"]["tagged"] == {}
 
 
 def test_permuted_rows_give_permuted_posts(run):
@@ -338,7 +389,7 @@ def test_links_know_the_same_users_and_posts_however_they_are_spelled(run, tmp_p
     links = store.read_frame(paths.interactions)
     assert links[["user_id", "post_id"]].values.tolist() == [["7", "1"]]
     assert links["at"][0].year == 2024
-    assert audit["interactions"] == {"read": 1, "kept": 1}
+    assert audit["interactions"]["read"] == audit["interactions"]["kept"] == 1
 
 
 def test_halves_of_characters_pass_every_part_of_the_audit(run):

@@ -32,7 +32,7 @@ def test_the_same_seed_gives_the_same_bytes(folder, tmp_path, monkeypatch):
     sample.main()
     assert contents(tmp_path / "again") == contents(folder)
     sample.write(tmp_path / "again", posts=30, users=5, seed=1)  # a sample may be replaced
-    assert len(contents(tmp_path / "again")) == 33
+    assert len(contents(tmp_path / "again")) == 34
 
 
 def test_the_sample_reads_without_a_loss(folder, project):
@@ -45,6 +45,8 @@ def test_the_sample_reads_without_a_loss(folder, project):
     assert {f"expected_{transform}_{target}" for target, transform in TARGETS.items()} <= set(frame)
     assert len(store.read_frame(paths.interactions)) == audit["interactions"]["kept"] > 100
     assert len(store.read_frame(paths.follows)) == audit["follows"]["kept"] > 10
+    assert len(store.read_frame(paths.comments)) == audit["comments"]["kept"] == frame["comments"].map(len).sum()
+    assert all(audit[name]["kept"] == audit[name]["read"] for name in ("interactions", "follows", "comments"))
 
 
 def test_every_post_has_its_picture(folder):

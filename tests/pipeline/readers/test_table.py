@@ -2,6 +2,7 @@ import pandas as pd
 import pytest
 
 from pipeline.base.errors import UserError
+from pipeline.readers.parts.links import Where
 from pipeline.readers.table import Table
 
 
@@ -93,8 +94,41 @@ def test_follows_and_interactions_lie_beside(posts_folder):
     (folder / "follows.csv").write_text("follower_id,followee_id\nu0,u1\n")
     (folder / "interactions.tsv").write_text("user_id\tpost_id\tkind\tat\nu0\tp0001\tretweet\t2021-01-03\n")
     raw = Table(path=str(folder)).read(["likes"])
-    assert raw.follows.to_dict("records") == [{"follower_id": "u0", "followee_id": "u1"}]
-    assert raw.interactions["kind"].tolist() == ["retweet"]
+    assert raw.links["follows"].frame.to_dict("records") == [{"follower_id": "u0", "followee_id": "u1"}]
+    assert raw.links["interactions"].frame["kind"].tolist() == ["retweet"]
+
+
+def test_tables_beside_may_have_names_and_columns_of_their_own(posts_folder):
+    folder = posts_folder(n=4, images=False)
+    (folder / "shares.tsv").write_text("who\titem\nu0\tp0001\n")
+    (folder / "interactions.csv").write_text("another\n1\n")
+    (folder / "comments.csv").write_text("post_id,text,stars\np0001,Nice!,5\n")
+    where = Where(file="shares.tsv", columns={"user_id": "who", "post_id": "item"})
+    raw = Table(path=str(folder), interactions=where).read(["likes"])
+    found = raw.links["interactions"]
+    assert found.frame.to_dict("records") == [{"user_id": "u0", "post_id": "p0001", "kind": None, "at": None}]
+    assert (found.file, found.rows.tolist()) == ("shares.tsv", [2])
+    assert raw.links["comments"].audit.left_out == ["stars"]
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        (Where(file="nothing.csv"), r"nothing\.csv: no such file"),
+        (Where(columns={"post_id": "item"}), r"follows\.columns\.post_id: no such column; known: follower_id"),
+        (Where(columns={"follower_id": "who"}), r"follows\.csv: no column 'who'; it needs follower_id, followee_id"),
+        (Where(file="images"), r"images: unknown ending"),
+        (Where(), r"expected one table of follows, found follows\.csv, follows\.tsv; name it with dataset\.follows"),
+    ],
+)
+def test_a_table_beside_that_is_not_there_is_one_line(posts_folder, where, message):
+    folder = posts_folder(n=4, images=False)
+    for ending in ("csv", "tsv"):
+        (folder / f"follows.{ending}").write_text("follower_id,followee_id\nu0,u1\n")
+    if where.columns:
+        (folder / "follows.tsv").unlink()
+    with pytest.raises(UserError, match=message):
+        Table(path=str(folder), follows=where).read(["likes"])
 
 
 def test_follows_without_ids_are_named(posts_folder):

@@ -450,3 +450,20 @@ def test_every_form_of_time_is_known_here_as_well(tmp_path, run, form):
     frame, _ = run()
     assert abs(frame["posted_at"].iloc[0] - START) < timedelta(minutes=1)
     assert abs(frame["collected_at"].iloc[0] - START) < timedelta(minutes=1)
+
+
+def test_a_list_of_follows_beside_the_tweets_is_read_and_is_no_tweet(tmp_path, run):
+    write(tmp_path / "raw", retweet(2, 10, tweet(1, photos=[71]), by=user(9)), tweet(1, photos=[71]))
+    (tmp_path / "raw/follows.jsonl").write_text('{"who": 9, "whom": "1001"}\n{"who": 9, "whom": null}\n')
+    _, audit = run(follows={"columns": {"follower_id": "who", "followee_id": "whom"}})
+    assert audit["read"] == 2
+    assert store.read_frame(tmp_path / "data/follows.parquet").to_numpy().tolist() == [["9", "1001"]]
+    assert audit["follows"]["dropped"] == {"followee_id: missing": 1}
+    assert audit["interactions"]["kept"] == 1
+
+
+def test_a_retweet_of_what_is_no_post_names_its_line(tmp_path, run):
+    write(tmp_path / "raw", retweet(2, 10, tweet(1, photos=[71]), by=user(9)), tweet(3, photos=[72], retweet_count=900))
+    _, audit = run(minimum_retweets=300)
+    assert audit["interactions"]["dropped"] == {"post_id: no such post": 1}
+    assert audit["interactions"]["examples"]["post_id: no such post"][0]["row"] == 1

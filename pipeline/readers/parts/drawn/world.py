@@ -1,16 +1,14 @@
-"""The people of the sample and what they post: users, posts, the follow graph, who retweeted and liked what."""
+"""The people of the sample and what they post: users, posts, the follow graph."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from pipeline.readers.parts.drawn import popularity, words
+from pipeline.readers.parts.drawn import popularity, reactions, words
 
 START = np.datetime64("2023-01-01T00:00:00")
 DAYS = 365
-_SHARE_OF_AUDIENCE = {"retweet": 0.2, "like": 0.3}
-"""Of the followers inside the network, how many react to a post; all other reactions are the world's."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +21,7 @@ class World:
     effects: pd.DataFrame
     follows: pd.DataFrame
     interactions: pd.DataFrame
+    comments: pd.DataFrame
 
 
 def simulate(*, posts: int, users: int, seed: int) -> World:
@@ -37,10 +36,12 @@ def simulate(*, posts: int, users: int, seed: int) -> World:
         [_describe(people, moments, look, _rng(seed, 6)), counts, popularity.expectations(effects, days)], axis=1
     )
     follows = _follows(people, _rng(seed, 7))
-    interactions = _interactions(people, frame, moments, look, follows, _rng(seed, 8))
+    audience = reactions.Audience(people, moments, look, follows)
+    interactions = reactions.interactions(audience, frame, _rng(seed, 8))
+    comments = reactions.comments(audience, frame, _rng(seed, 10))  # 9 draws the pictures
     names = people["user_id"].to_numpy()
     graph = pd.DataFrame({"follower_id": names[follows[0]], "followee_id": names[follows[1]]})
-    return World(people, frame, look, effects, graph, interactions)
+    return World(people, frame, look, effects, graph, interactions, comments)
 
 
 def _rng(seed: int, stream: int) -> np.random.Generator:
@@ -147,15 +148,13 @@ def _describe(
         for row in look.itertuples()
     )
     ids = [f"p{i:05d}" for i in range(len(look))]
-    times = pd.DataFrame({"posted_at": _iso(moments["posted"]), "collected_at": _iso(moments["collected"])})
+    times = pd.DataFrame(
+        {"posted_at": reactions.iso(moments["posted"]), "collected_at": reactions.iso(moments["collected"])}
+    )
     shown = ["followers", "following", "user_photos", "is_pro", "timezone_offset"]
     first = pd.DataFrame({"post_id": ids, "user_id": author["user_id"]})
     image = pd.DataFrame({"image": [f"images/{i}.jpg" for i in ids]})
     return pd.concat([first, times, texts, tree, image, author[shown]], axis=1)
-
-
-def _iso(times: pd.Series) -> pd.Series:
-    return times.dt.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _follows(people: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
@@ -164,36 +163,3 @@ def _follows(people: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
     chance = 0.15 + 0.15 * (favourite[:, None] == favourite) + 0.03 * (fame - fame.mean())
     np.fill_diagonal(chance, 0)
     return np.array(np.nonzero(rng.random(chance.shape) < chance))
-
-
-def _interactions(
-    people: pd.DataFrame,
-    posts: pd.DataFrame,
-    moments: pd.DataFrame,
-    look: pd.DataFrame,
-    follows: np.ndarray,
-    rng: np.random.Generator,
-) -> pd.DataFrame:
-    """Retweets and likes by followers inside the network, never more than the post has."""
-    names, ids = people["user_id"].to_numpy(dtype=object), posts["post_id"].to_numpy(dtype=object)
-    favourite, loved = people["favourite"].to_numpy(), people["loved_prop"].to_numpy()
-    category, prop = look["concept"].to_numpy() // (len(words.CONCEPTS) // len(words.TREE)), look["prop"].to_numpy()
-    posted, rows = moments["posted"].to_numpy(), []
-    counts = {"retweet": posts["retweets"].to_numpy(), "like": posts["likes"].to_numpy()}
-    for i, author in enumerate(moments["user"]):
-        audience = follows[0][follows[1] == author]
-        taste = 1.5 * (favourite[audience] == category[i]) + 1.5 * (loved[audience] == prop[i])
-        for kind, share in _SHARE_OF_AUDIENCE.items():
-            number = rng.binomial(min(counts[kind][i], len(audience)), share)
-            chosen, delay = _react(taste, number, rng)
-            rows += [(names[audience[c]], ids[i], kind, posted[i] + d) for c, d in zip(chosen, delay, strict=True)]
-    frame = pd.DataFrame(rows, columns=["user_id", "post_id", "kind", "at"])
-    frame = frame.sort_values(["at", "post_id", "user_id", "kind"], ignore_index=True)
-    return frame.assign(at=_iso(frame["at"].astype("datetime64[s]")))
-
-
-def _react(taste: np.ndarray, number: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Who of the audience reacts and how long after, at most six days; by exp(taste), without replacement."""
-    chosen = np.argsort(-(taste + rng.gumbel(size=len(taste))), kind="stable")[:number]  # the Gumbel trick
-    seconds = np.minimum(rng.exponential(12 * 3600, number), 6 * 86_400)
-    return chosen, seconds.astype("timedelta64[s]")

@@ -62,6 +62,19 @@ def test_followers_inside_react_after_the_post_and_no_more_than_it_has(world):
     assert not world.interactions.duplicated(["user_id", "post_id", "kind"]).any()
 
 
+def test_comments_are_those_of_the_posts_by_followers_after_them(world):
+    posts = world.posts.set_index("post_id")
+    for post_id, of_post in world.comments.groupby("post_id"):
+        assert sorted(of_post["text"]) == sorted(posts.loc[post_id, "comments"])
+        assert not of_post["user_id"].dropna().duplicated().any()
+    joined = world.comments.join(posts[["user_id", "posted_at"]], on="post_id", suffixes=("", "_author"))
+    assert (joined["at"] >= joined["posted_at"]).all()
+    known = joined.dropna(subset=["user_id"])
+    assert len(known) > 100
+    edges = set(world.follows.itertuples(index=False, name=None))
+    assert set(zip(known["user_id"], known["user_id_author"], strict=True)) <= edges
+
+
 def test_nobody_follows_themselves(world):
     assert (world.follows["follower_id"] != world.follows["followee_id"]).all()
 
