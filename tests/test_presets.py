@@ -1,9 +1,10 @@
 """Every preset on posts with every canonical column: bound, its weights looked up and fitted, everything planned.
 
-Only what would go over the network is replaced: the downloads of open_clip and of torchvision. They give files of
-zeros in the layout of the real ones.
+Only what would go over the network is replaced: the downloads of open_clip, timm and torchvision, which give files of
+zeros in the layout of the real ones, and that of transformers, which gives a small encoder.
 """
 
+import json
 import shutil
 import zipfile
 from pathlib import Path
@@ -11,16 +12,19 @@ from pathlib import Path
 import open_clip
 import pandas as pd
 import pytest
+import timm
 import torch
 from safetensors.torch import save_file
 from torchvision.models import get_model
 
+from features.parts import timm_weights, transformers_weights
 from pipeline import plan
 from pipeline.base import params
 from pipeline.base.errors import UserError
 from pipeline.base.paths import Paths
 from pipeline.readers.base import CANONICAL
 from pipeline.storage import store
+from tests.features import berts
 
 pytestmark = pytest.mark.slow
 
@@ -37,9 +41,18 @@ VALUES = {
 RN101 = "timm/resnet101_clip.openai"
 INCEPTION = "https://download.pytorch.org/models/inception_v3_google-0cc3c7bd.pth"
 VGG = "https://download.pytorch.org/models/vgg16-397923af.pth"
-NETWORKS = {RN101: "RN101-quickgelu", INCEPTION: "inception_v3", VGG: "vgg16"}
+VIT = "timm/vit_base_patch32_clip_224.openai"
+SWIN = "timm/swin_base_patch4_window7_224.ms_in22k_ft_in1k"
+BERT = "google-bert/bert-base-uncased"
+NETWORKS = {
+    **{RN101: "RN101-quickgelu", VIT: "ViT-B-32-quickgelu", INCEPTION: "inception_v3", VGG: "vgg16"},
+    **{SWIN: "swin_base_patch4_window7_224", BERT: "bert"},
+}
 """What can be fetched: a repository of the hub or an address, and the network whose weights it gives."""
-FETCHES = {"xgb-clip": {RN101}, "picture-or-words": {INCEPTION}, "uhan": {VGG}, "uhan-released": {VGG}}
+FETCHES = {
+    **{"xgb-clip": {RN101}, "picture-or-words": {INCEPTION}, "uhan": {VGG}, "uhan-released": {VGG}},
+    **{"dsn": {VIT, SWIN, BERT}, "dsn-released": {VIT}},
+}
 VECTORS = {
     "picture-or-words": ("glove.twitter.27B.zip", "glove.twitter.27B.{}d.txt", (25, 50, 100, 200)),
     "uhan": ("glove.6B.zip", "glove.6B.{}d.txt", (50, 100, 200, 300)),
@@ -60,12 +73,28 @@ def downloads(monkeypatch, tmp_path):
 
     def from_hub(repo_id, filename, **_):
         asked.append(repo_id)
-        file = tmp_path / "hub" / filename
-        file.parent.mkdir()
-        with torch.device("meta"):
-            network = open_clip.CLIP(**open_clip.get_model_config(NETWORKS[repo_id]))
-        save_file({f"visual.{name}": value for name, value in zeros(network.visual).items()}, file)
+        file = tmp_path / "hub" / repo_id / filename
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with torch.device("meta"):
+                network = open_clip.CLIP(**open_clip.get_model_config(NETWORKS[repo_id]))
+            save_file(zeros(network), file)
         return str(file)
+
+    def of_timm(repo_id, filename):
+        asked.append(repo_id)
+        file = tmp_path / filename
+        if filename == timm_weights.CONFIG:
+            file.write_text(json.dumps({"architecture": NETWORKS[repo_id]}))
+        elif not file.exists():
+            with torch.device("meta"):
+                network = timm.create_model(NETWORKS[repo_id])
+            save_file(zeros(network), file)
+        return str(file)
+
+    def whole(repo_id, **_):
+        asked.append(repo_id)
+        return str(berts.write(tmp_path / "bert", NETWORKS[repo_id]))
 
     def from_url(url, dst, *_, **__):
         asked.append(url)
@@ -74,6 +103,8 @@ def downloads(monkeypatch, tmp_path):
         torch.save(zeros(network), dst)
 
     monkeypatch.setattr(open_clip.pretrained, "hf_hub_download", from_hub)
+    monkeypatch.setattr(timm_weights, "hf_hub_download", of_timm)
+    monkeypatch.setattr(transformers_weights, "snapshot_download", whole)
     monkeypatch.setattr(torch.hub, "download_url_to_file", from_url)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     return asked
