@@ -134,11 +134,16 @@ class DSN(Composed):
         return DSNNetwork(**sizes, levels=levels, users=users, numbers=numbers, **self._network)
 
     def fit(self, train: Examples, validation: Examples) -> None:
+        self.learn(train)
+        self._model.fit(self.arrays(train), train.y, self.arrays(validation), validation.y)
+
+    def learn(self, train: Examples) -> None:
+        """Learn from training posts what values there are, and how wide vectors are."""
         self._known = {column: Known.of(train.posts[column]) for column in self.columns}
         self._sizes = {role: max(1, train.features[name].width) for role, (name,) in self.features.items()}
-        self._model.fit(self._arrays(train), train.y, self._arrays(validation), validation.y)
 
-    def _arrays(self, posts: Examples) -> Arrays:
+    def arrays(self, posts: Examples) -> Arrays:
+        """What the network is fed, by the names of its arguments."""
         arrays: dict[str, np.ndarray | Stored] = {
             "users": self._known["user_id"].numbers(posts.posts["user_id"]),
             "numbers": posts.matrix(self.features.get("user", ())),
@@ -159,11 +164,11 @@ class DSN(Composed):
         return arrays
 
     def predict(self, posts: Examples) -> np.ndarray:
-        return self._model.predict(self._arrays(posts))
+        return self._model.predict(self.arrays(posts))
 
     def attention(self, posts: Examples) -> dict[str, np.ndarray]:
         """How much each prediction took from each of the posts before it: `past` and `past_rows` [n, l - 1]."""
-        weights = look_inside(self._model, self._arrays(posts)) if self._looks_at_posts else {}
+        weights = look_inside(self._model, self.arrays(posts)) if self._looks_at_posts else {}
         return {**weights, "past_rows": posts.before(self._length - 1)} if weights else {}
 
     @property

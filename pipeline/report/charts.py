@@ -142,3 +142,8 @@ def image_measures(pictures: Mapping[str, np.ndarray], values: pd.DataFrame, ran
         lower.tick_params(left=False, labelleft=lower is panels[1, 0])
     figure.supxlabel("number: the measure; bar: its rank among all posts, %")
     return figure
+
+
+def number(value: float) -> str:
+    """Two decimals, or as many more as two digits take: scores may be shares of the largest count."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.2g}"

@@ -3,7 +3,7 @@
 leaderboard.png, and for each target real_vs_predicted, ranks, error_distribution, importance and curves (of the
 networks); image_stats.png where the dataset has images; counts.png where its targets are retweets and likes, and
 popular.png where users have pictures, as two of the papers show their data; attention_* as
-`pipeline.report.attention.seeing` says.
+`pipeline.report.attention.seeing` and `pipeline.report.attention.sequences` say.
 results/points.csv holds the best system's panel as numbers, which `dvc plots diff` draws for two revisions over
 each other.
 """
@@ -20,7 +20,7 @@ from models.trained import Trained
 from pipeline.base import targets
 from pipeline.base.paths import Paths
 from pipeline.report import charts, exhibits, fonts, panels
-from pipeline.report.attention import seeing
+from pipeline.report.attention import seeing, sequences
 from pipeline.report.attention.charts import png
 from pipeline.report.comparison import Comparison
 from pipeline.storage import packs, store
@@ -77,6 +77,7 @@ def draw(
             with store.atomic(folder / "popular.png") as temporary:
                 temporary.write_bytes(png(pictures))
     seeing.draw(paths, systems, transforms, folder)
+    sequences.draw(paths, systems, transforms, folder)
     write_points(paths.results / "points.csv", tested, rows, ceilings)
 
 

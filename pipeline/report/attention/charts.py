@@ -19,6 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from PIL import Image
 
 from pipeline.report.charts import BLUE, LIGHT, ORANGE
@@ -65,13 +66,18 @@ class Tops(NamedTuple):
 
 @dataclass(frozen=True)
 class Cell:
-    """A picture, uint8 RGB [h, w, 3], as it is with its text, or as a system saw it."""
+    """A picture, uint8 RGB [h, w, 3], as it is with its text, or as a system saw it.
+
+    `share` is how much attention the whole of it had, among those beside it; `boxed` puts it in a box.
+    """
 
     title: str
     picture: np.ndarray
     caption: str = ""
     text: str = ""
     sight: Sight | None = None
+    share: float | None = None
+    boxed: bool = False
 
 
 def figure(rows: Sequence[Sequence[Cell]], *, title: str, width: float = 2.2) -> Figure:
@@ -234,6 +240,17 @@ def _cell(drawn: Figure, cell: Cell, words: list[_Word], box: tuple[float, float
         if text.get_bbox_patch():
             text.get_bbox_patch().set_boxstyle("square", pad=0.12)
     _below(lower, cell, 0.1 + LINE * _lines(words), width)
+    if cell.boxed:
+        _box(drawn, box)
+
+
+def _box(drawn: Figure, box: tuple[float, float, float, float]) -> None:
+    """A line around a cell, in the gap beside it."""
+    x, y, width, height = box
+    whole_width, whole_height = drawn.get_size_inches()
+    corner = ((x - GAP / 4) / whole_width, (y - height) / whole_height)
+    size = {"width": (width + GAP / 2) / whole_width, "height": height / whole_height}
+    drawn.add_artist(Rectangle(corner, **size, fill=False, edgecolor=BLUE, linewidth=1.5))
 
 
 def _seen(cell: Cell, top: float) -> np.ndarray:
@@ -250,6 +267,9 @@ def _below(axes: Axes, cell: Cell, y: float, width: float) -> None:
         axes.barh(y, width * picture, height=0.06, color=BLUE)
         axes.barh(y, width * text, left=width * picture, height=0.06, color=LIGHT)
         caption = (f"{caption}; " if caption else "") + f"picture {picture:.0%}, words {text:.0%}"
+    if cell.share is not None:
+        axes.barh(y, width * cell.share, height=0.06, color=ORANGE)
+        caption = (f"{caption}; " if caption else "") + f"attention {cell.share:.0%}"
     axes.text(0.03, y + 0.13, fitting(caption, width), fontsize=SIZE, va="center", parse_math=False)
 
 

@@ -20,7 +20,7 @@ from pipeline.base.paths import Paths
 from pipeline.report.attention import showcase
 from pipeline.report.attention.charts import Cell, figure, png
 from pipeline.report.attention.viewer import Viewer
-from pipeline.report.charts import short
+from pipeline.report.charts import number, short
 from pipeline.storage import packs, store
 from pipeline.storage.examples import PADDING, post_rows
 
@@ -162,11 +162,6 @@ def seen(show: Show, viewer: Viewer, post_ids: Sequence[str], title: str = "") -
         Cell(short(title, 28), picture, f"predicted: {number(predicted[post_id])}", sight=sights[post_id])
         for post_id, picture in zip(post_ids, pictures(show, post_ids), strict=True)
     ]
-
-
-def number(value: float) -> str:
-    """Two decimals, or as many more as two digits take: scores may be shares of the largest count."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.2g}"
 
 
 def pictures(show: Show, post_ids: Sequence[str]) -> list[np.ndarray]:

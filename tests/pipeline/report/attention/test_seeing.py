@@ -6,6 +6,7 @@ from PIL import Image
 
 from models.trained import Trained
 from pipeline.base.sections import Entry
+from pipeline.report import charts
 from pipeline.report.attention import seeing
 from pipeline.storage import store
 from tests.pipeline import sights
@@ -200,4 +201,4 @@ def test_posts_without_title_and_text_are_shown_without(made):
     [(7.254, "7.25"), (-0.3, "-0.30"), (0.00123, "0.0012"), (0.0, "0"), (12345.6, "12,346"), (-2000, "-2,000")],
 )
 def test_numbers_keep_two_digits(value, text):
-    assert seeing.number(value) == text
+    assert charts.number(value) == text
