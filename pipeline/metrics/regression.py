@@ -61,7 +61,22 @@ def error_variance(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
 
 def spearman(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     """Spearman's rank correlation, ties at their mean rank; undefined where either side is constant."""
-    a, b = _centred_ranks(y), _centred_ranks(prediction)
+    return _cosine(_centred_ranks(y), _centred_ranks(prediction))
+
+
+def pearson(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """Pearson's correlation; undefined where either side is constant."""
+    return _cosine(_centred(y), _centred(prediction))
+
+
+def _centred(values: np.ndarray) -> np.ndarray:
+    """Less their mean; zero, without what rounding leaves, where all are equal."""
+    constant = np.ptp(values, axis=-1, keepdims=True) == 0
+    return np.where(constant, 0, values - np.mean(values, axis=-1, keepdims=True))
+
+
+def _cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Of centred values; NaN where either side is zero."""
     covariance = np.sum(a * b, axis=-1)
     scale = np.sqrt(np.sum(a * a, axis=-1) * np.sum(b * b, axis=-1))
     return np.where(scale > 0, covariance / np.where(scale > 0, scale, 1), np.nan)

@@ -26,7 +26,7 @@ _COLUMNS = {  # of leaderboard.md, which has no room for more
     "p_holm": "p",
     "published": "published",
 }
-SHORT = {**_COLUMNS, "mse": "MSE", "precision_at_1": "P@1", "precision_at_3": "P@3", "auc": "AUC"}
+SHORT = {**_COLUMNS, "mse": "MSE", "pearson": "Pearson", "precision_at_1": "P@1", "precision_at_3": "P@3", "auc": "AUC"}
 UNDEFINED = "–"
 
 

@@ -20,6 +20,7 @@ REFERENCES = {
     "mean_error": lambda y, p: np.mean(p) - np.mean(y),
     "error_variance": lambda y, p: float(np.cov(p - y)),
     "spearman": lambda y, p: stats.spearmanr(y, p).statistic,
+    "pearson": lambda y, p: stats.pearsonr(y, p).statistic,
 }
 
 
@@ -31,7 +32,7 @@ def test_every_metric_has_a_reference():
 @given(pair=pairs)
 def test_metric_agrees_with_reference(name, pair):
     y, prediction = pair
-    if name == "spearman":
+    if name in ("spearman", "pearson"):
         assume(np.ptp(y) and np.ptp(prediction))
     expected = REFERENCES[name](y, prediction)
     # Cancellation limits what a mean of errors can be compared to.
@@ -71,6 +72,9 @@ def test_overestimation_is_a_positive_mean_error():
         ("spearman", [1, 1, 1], [1, 2, 3]),
         ("spearman", [1, 2, 3], [4, 4, 4]),
         ("spearman", [1], [1]),
+        ("pearson", [0.1, 0.1, 0.1], [1, 2, 3]),
+        ("pearson", [1, 2, 3], [4, 4, 4]),
+        ("pearson", [1], [1]),
         ("error_variance", [1], [2]),
     ],
 )
