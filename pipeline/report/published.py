@@ -1,7 +1,8 @@
 """What the five papers report of their systems, each on its own data, and how they lay it out.
 
 published.csv has the numbers, published_papers.csv a row a paper with its data and protocol, published_data.csv what
-they say of their data, published_tables.csv the rows of their tables.
+they say of their data, published_tables.csv the rows of their tables, published_elsewhere.csv numbers of others that
+were reached under another protocol.
 """
 
 import csv
@@ -45,12 +46,17 @@ class Paper:
     """Posts drawn of the data; None is all."""
     unknown: str
     """What it leaves open of its data, in words; empty where it is nothing."""
+    also: tuple[str, ...]
+    """Metrics that it does not report and that stand beside its own."""
+    note: str
+    """What to know of its numbers, in words; empty where it is nothing."""
 
     @classmethod
     def of(cls, row: Mapping[str, str]) -> "Paper":
         """A row of published_papers.csv."""
         transforms = dict(pair.split("=") for pair in row["targets"].split())
         typed = {"transforms": transforms, "draw": int(row["draw"]) if row["draw"] else None}
+        typed["also"] = tuple(row["also"].split())
         return cls(**{**{key: value for key, value in row.items() if key != "targets"}, **typed})
 
 
@@ -77,6 +83,19 @@ class Line:
     """What the paper calls it."""
 
 
+@dataclass(frozen=True)
+class Elsewhere:
+    """A number on a paper's data that neither the paper nor a run has: parts and posts were others."""
+
+    paper: str
+    table: str
+    """Where, and on what."""
+    name: str
+    metric: str
+    """As it is called there."""
+    value: str
+
+
 def load() -> list[Published]:
     """All numbers, in the order of the file."""
     return [Published(**{**row, "value": float(row["value"])}) for row in _rows("published.csv")]
@@ -100,6 +119,11 @@ def datasets() -> list[str]:
 def lines(paper: str) -> list[Line]:
     """The lines of one paper's tables, in the order of the paper."""
     return [Line(**row) for row in _rows("published_tables.csv") if row["paper"] == paper]
+
+
+def elsewhere(paper: str) -> list[Elsewhere]:
+    """Numbers of others on one paper's data, in the order of the file."""
+    return [Elsewhere(**row) for row in _rows("published_elsewhere.csv") if row["paper"] == paper]
 
 
 def of_system(system: str, target: str) -> list[Published]:

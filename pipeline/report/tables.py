@@ -1,7 +1,7 @@
 """results/tables/: the tables of every paper of which a system is in params.yaml, published beside measured.
 
 <paper>.md is for reading, <paper>.csv has every number of the systems. What the rows are and what their papers report
-is data: published.csv, published_data.csv, published_papers.csv, published_tables.csv.
+is data: published*.csv.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,10 +47,11 @@ def write(paths: Paths, comparisons: Sequence[Comparison], board: pd.DataFrame, 
 
 
 def _wanted(paper: Paper, systems: Systems) -> list[Line]:
-    """Lines of a paper's tables, ours where they are in params.yaml; none where the paper has no system there."""
+    """Lines of a paper's tables, ours where they are in params.yaml; none where a table has no system there."""
     numbers = {row.system for row in published.load() if row.paper == paper.paper}
     lines = [line for line in published.lines(paper.paper) if line.system in numbers or line.system in systems]
-    return lines if numbers.intersection(systems) else []
+    tables = {line.table for line in lines if line.system in numbers.intersection(systems)}
+    return [line for line in lines if line.table in tables]
 
 
 def of_target(
@@ -59,7 +60,8 @@ def of_target(
     """A row a table, system and metric of the paper, measured on the test part of one target."""
     numbers = published.of_paper(paper.paper, comparison.target)
     told = {(row.system, row.metric): row.value for row in numbers}
-    kinds = dict.fromkeys(row.metric for row in published.load() if row.paper == paper.paper)
+    own = [row.metric for row in published.load() if row.paper == paper.paper]
+    kinds = dict.fromkeys([*own, *paper.also])
     measured = board[(board["target"] == comparison.target) & (board["part"] == "test")].set_index("system")
     ran = [name for name in dict.fromkeys(line.system for line in lines) if name in measured.index]
     others = [name for name in ran if name != paper.proposed]
@@ -91,6 +93,7 @@ def markdown(paper: Paper, frame: pd.DataFrame, systems: Systems, p: Params, dat
         yield from (f"## {target}", "", *heading, "")
         for table, rows in of_one.groupby("table", sort=False):
             yield from (f"### {table}", "", *leaderboard.render(_readable(rows)), "")
+    yield from _elsewhere(paper)
     for note in _notes(paper, frame, systems, p.evaluate.confidence, data):
         yield from leaderboard.wrapped(note)
 
@@ -102,6 +105,17 @@ def _of_data(paper: Paper, data: Mapping[str, str]) -> Iterator[str]:
         rows = [[f.name, f.value, data.get(f.name, UNDEFINED)] for f in told if f.table == table]
         frame = pd.DataFrame(rows, columns=["of all posts", "published", "measured"])
         yield from (f"## {table}", "", *leaderboard.render(frame), "")
+
+
+def _elsewhere(paper: Paper) -> Iterator[str]:
+    """Numbers of others on the paper's data, in tables of their own."""
+    tables: dict[str, dict[str, dict[str, str]]] = {}
+    for number in published.elsewhere(paper.paper):
+        row = tables.setdefault(number.table, {}).setdefault(number.name, {"who": number.name})
+        row[number.metric] = number.value
+    for table, rows in tables.items():
+        yield from (f"## {table}", "", "Another protocol: these numbers belong beside none of those above.", "")
+        yield from (*leaderboard.render(pd.DataFrame(list(rows.values())).fillna(UNDEFINED)), "")
 
 
 def _heading(paper: Paper, rows: pd.DataFrame, p: Params) -> Iterator[str]:
@@ -174,6 +188,8 @@ def _notes(
             f"p: paired t-test of the absolute errors on the same posts against `{paper.proposed}`, with Holm's "
             "correction; the CSV also has it without."
         )
+    if paper.note:
+        yield paper.note
     yield from notes.of_data(paper.paper, data)
     yield from notes.contradictions(paper.paper)
     yield "–: undefined, such as Spearman of a constant, or not in the paper."

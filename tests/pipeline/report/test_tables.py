@@ -194,6 +194,38 @@ def test_an_undefined_metric_is_a_dash(trained):
     assert np.isnan(row_of(frame, "bow_svr", "spearman", "Table 1")["measured"])
 
 
+def test_tables_without_any_entry_are_not_made(trained):
+    frame, found, text = run(trained(systems={"dsn": 0.5, "dtcn": 0.9}, targets=("score",)), "dsn")
+    assert list(dict.fromkeys(frame["table"].str[:7])) == ["Table 2", "Table 3", "Table 4", "Table 6", "Table 7"]
+    assert "dsn_swin_bert" not in text
+    frame, found, _ = run(trained(systems={"dsn_swin_bert": 0.5, "context_svr": 0.3}, targets=("score",)), "dsn")
+    assert list(found[0]["entry"]) == ["dsn_swin_bert", "dsn_swin_clip", "dsn_clip_bert", "dsn_clip_clip"]
+    assert list(dict.fromkeys(frame["table"].str[:7])) == ["Table 5"]
+
+
+def test_what_dsn_calls_spearman_stands_under_pearson(trained, predicted):
+    frame, found, text = run(trained(systems={"dsn": 0.5}, targets=("score",)), "dsn")
+    one = predicted(40, target="score", noise=0.5)
+    truth = {"pearson": stats.pearsonr, "spearman": stats.spearmanr}
+    for metric, function in truth.items():
+        row = row_of(frame, "dsn", metric)
+        assert row["measured"] == pytest.approx(function(one["y"], one["prediction"]).statistic, rel=1e-4)
+    shown = found[0].set_index("entry")
+    assert list(shown["Pearson published"]) == ["0.624", "0.631", "0.635", "0.663", "0.693", "0.711", "0.763"]
+    assert "Spearman published" not in shown
+    assert "not run" not in shown.loc["dsn", "Spearman measured"]
+    assert "numbers stand under Pearson" in text
+
+
+def test_numbers_of_another_protocol_have_a_table_of_their_own(trained):
+    frame, found, text = run(trained(systems={"dsn": 0.5}, targets=("score", "likes")), "dsn")
+    apart = [table for table in found if list(table.columns) == ["who", "SRC", "MAE"]]
+    assert [table.to_numpy().tolist()[0] for table in apart] == [["2020 (HyFea)", "0.704", "1.371"]]
+    assert text.count("Another protocol") == 1
+    assert "HyFea" not in frame.to_string()
+    assert "HyFea" not in run(trained(systems=UHAN), "uhan")[2]
+
+
 def test_random_weights_are_named(trained, system, predicted):
     paths = trained(systems=UHAN)
     features = {"vgg_regions": {"untrained": True}}
