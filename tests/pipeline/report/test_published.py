@@ -8,6 +8,7 @@ import csv
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from pipeline.report import published
 
@@ -91,3 +92,11 @@ def test_names_that_are_not_the_papers_are_still_needed(name):
     lines = [line for paper in published.papers() for line in published.lines(paper.paper)]
     titles = {f"{line.table.partition(':')[0]}: {line.name}" for line in lines}
     assert name in titles | {line.name for line in lines}
+
+
+def test_evaluate_depends_on_every_file_of_the_papers():
+    root = Path(__file__).parents[3]
+    stages = YAML(typ="safe").load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    files = {path.relative_to(root).as_posix() for path in (root / "pipeline/report").glob("published*.csv")}
+    assert files
+    assert files <= set(stages["evaluate"]["deps"])
