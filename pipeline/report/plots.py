@@ -2,8 +2,8 @@
 
 leaderboard.png, and for each target real_vs_predicted, ranks, error_distribution, importance and curves (of the
 networks); image_stats.png where the dataset has images; counts.png where its targets are retweets and likes, and
-popular.png where users have pictures, as two of the papers show their data; attention_* as
-`pipeline.report.attention.seeing` and `pipeline.report.attention.sequences` say.
+popular.png where users have pictures, as two of the papers show their data; ratios of each target where `dsn` ran with
+several residual ratios; attention_* as `pipeline.report.attention.seeing` and `.sequences` say.
 results/points.csv holds the best system's panel as numbers, which `dvc plots diff` draws for two revisions over
 each other.
 """
@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from models.trained import Trained
 from pipeline.base import targets
 from pipeline.base.paths import Paths
-from pipeline.report import charts, exhibits, fonts, panels
+from pipeline.report import charts, exhibits, fonts, panels, ratios
 from pipeline.report.attention import seeing, sequences
 from pipeline.report.attention.charts import png
 from pipeline.report.comparison import Comparison
@@ -65,6 +65,8 @@ def draw(
             save(panels.ranks(c.y, predictions, labels[target]), folder / f"ranks_{target}.png")
             if shares[target]:
                 save(charts.importance(shares[target]), folder / f"importance_{target}.png")
+            if drawn := ratios.draw(systems, rows[target]):
+                save(drawn, folder / f"ratios_{target}.png")
         for target, rows_of_target in losses.groupby("target", sort=False):
             save(panels.curves(rows_of_target, labels[target]), folder / f"curves_{target}.png")
         for name, drawn in (
