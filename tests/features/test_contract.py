@@ -25,6 +25,7 @@ SMALL = {
     "glove": {"vectors": None, "dimensions": 4},
     "image_stats": {},
     "inception": {"pretrained": None, "image_size": 75},
+    "lda": {"topics": 3, "minimum_count": 1, "passes": 2},
     "pixels": {"image_size": 8},
     "sentence": {},
     "tfidf": {},
