@@ -25,6 +25,7 @@ from models.parts.inside import look_inside
 from models.parts.lookup import UNSEEN, Known, numbered
 from models.parts.loop import Training
 from models.parts.regressor import Regressor
+from models.parts.roles import one_each
 from models.parts.sequences import Comparison
 from models.parts.windows import Present, Window
 from pipeline.base.errors import UserError
@@ -112,7 +113,7 @@ class DSN(Composed):
         if len({*inputs}) < len(inputs):
             raise UserError(f"inputs: {list(inputs)} must name inputs, each once")
         vectors = [role for role in VECTORS if role in inputs]
-        self.features = _roles(features, vectors)
+        self.features = one_each(features, needed=vectors, optional=["user"], unread=VECTORS)
         self._levels = tuple(levels) if "category" in inputs else ()
         if "category" in inputs and (not levels or len({*levels}) < len(levels)):
             raise UserError(f"levels: {list(levels)} must name columns, each once")
@@ -185,15 +186,3 @@ class DSN(Composed):
         self._sizes = learned["sizes"]
         self._known = {column: Known(values) for column, values in learned["known"].items()}
         super().load(folder)
-
-
-def _roles(features: dict[str, list[str]], vectors: list[str]) -> dict[str, list[str]]:
-    """The features that are read, one a role. Raises `UserError` where there is another number of them."""
-    for role in features:
-        if role not in (*VECTORS, "user"):
-            raise UserError(f"features.{role}: nothing reads this role; known: {', '.join([*VECTORS, 'user'])}")
-    for role in (*vectors, *(role for role in ("user",) if role in features)):
-        names = features.get(role, [])
-        if len(names) != 1:
-            raise UserError(f"features.{role}: expected one feature, not {', '.join(names) or 'none'}")
-    return {role: features[role] for role in (*vectors, "user") if role in features}

@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from models.parts import categories
+from models.parts.dense import dense
 from models.parts.lookup import Lookup
 from models.parts.sequences import Adapter, Comparison, Fusion, Lookback
 
@@ -65,14 +66,14 @@ class DSNNetwork(nn.Module):
         self.padding: Padding = padding
         if width:
             if dense_inputs:
-                self.inputs, width = _dense(width, 2 * hidden, hidden, dropout), hidden
+                self.inputs, width = dense((width, 2 * hidden, hidden), dropout), hidden
             self.fusion = Fusion(width, hidden, dropout, residual=residual) if short_term else Alone(width, hidden)
             self.lookback = Lookback(hidden, heads, comparison) if long_term else None
             self.output = FeedForward(hidden, dropout, past=long_term) if feed_forward else Added(hidden)
         self.users = Lookup(users, hidden)
         self.numbers = nn.Sequential(nn.Linear(numbers, hidden), nn.ReLU()) if dense_user and numbers else nn.Identity()
         user = hidden + (hidden if dense_user and numbers else numbers)
-        self.head = _dense((hidden if width else 0) + user, hidden, 1, dropout)
+        self.head = dense(((hidden if width else 0) + user, hidden, 1), dropout)
 
     def forward(self, **inputs: Tensor) -> Float[Tensor, " b"]:
         """Predictions; the arguments are those of `look`."""
@@ -125,7 +126,7 @@ class FeedForward(nn.Module):
 
     def __init__(self, width: int, dropout: float, *, past: bool):
         super().__init__()
-        self.dense = _dense(2 * width if past else width, width, width, dropout)
+        self.dense = dense((2 * width if past else width, width, width), dropout)
 
     def forward(self, h: Float[Tensor, "b d"] | None, phi: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
         return self.dense(phi if h is None else torch.cat([h, phi], dim=-1))
@@ -140,10 +141,6 @@ class Added(nn.Module):
 
     def forward(self, h: Float[Tensor, "b d"] | None, phi: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
         return self.norm(phi if h is None else torch.relu(self.dense(h)) + phi)
-
-
-def _dense(numbers: int, hidden: int, output: int, dropout: float) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(numbers, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, output))
 
 
 def _known(x: Float[Tensor, "b l x"], present: Bool[Tensor, "b l"]) -> Float[Tensor, "b l x"]:
