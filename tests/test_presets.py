@@ -51,7 +51,7 @@ NETWORKS = {
 """What can be fetched: a repository of the hub or an address, and the network whose weights it gives."""
 FETCHES = {
     **{"xgb-clip": {RN101}, "picture-or-words": {INCEPTION}, "uhan": {VGG}, "uhan-released": {VGG}},
-    **{"dsn": {VIT, SWIN, BERT}, "dsn-released": {VIT}},
+    **{"dsn": {VIT, SWIN, BERT}, "dsn-ratios": {VIT}, "dsn-released": {VIT}},
 }
 VECTORS = {
     "picture-or-words": ("glove.twitter.27B.zip", "glove.twitter.27B.{}d.txt", (25, 50, 100, 200)),
