@@ -1,5 +1,7 @@
 """What a system is. A new one is a file in this folder with one public subclass, and its entry in params.yaml.
 
+A `System` predicts a target of posts, a `Ranker` puts posts in order for users; both stand under `systems` there.
+
 The keyword-only arguments of the class are the keys its entry may have, beside `model` (the file, where the
 entry has another name: ablations are the same class with other arguments) and `seeds` (how many are
 trained). The pipeline itself gives those of `seed`, `device` and `checkpoint` (a folder that an interrupted
@@ -24,33 +26,20 @@ from pipeline.base.errors import UserError
 from pipeline.base.sections import Entry
 from pipeline.storage.earlier import TIME
 from pipeline.storage.examples import Examples
+from pipeline.storage.feed import Feed
 
 Roles = Mapping[str, Sequence[str]]
 
 
-class System(ABC):
-    """Predicts a target of a post. Learns on `train`, tunes and stops on `validation`, never sees test."""
+class Learner(ABC):
+    """What systems and rankers have in common. Learns on `train`, tunes and stops on `validation`, never sees test."""
 
     columns: tuple[str, ...] = ()
     """Columns of posts.parquet it reads beside its features, whatever the target."""
     looks: ClassVar[bool] = False
     """Whether it has any `attention`."""
-    looks_back: ClassVar[bool] = False
-    """Whether it reads the posts before a post, in `Examples.past`: it then needs to know when posts were posted."""
     features: Sequence[str] | Roles = ()
     """Features it reads: a list, or a list for each role the class names."""
-
-    def reads(self, target: str, transform: str) -> tuple[str, ...]:
-        """Columns it reads for one target."""
-        return (*self.columns, TIME) if self.looks_back else self.columns
-
-    @abstractmethod
-    def fit(self, train: Examples, validation: Examples) -> None:
-        """Learn from `train`; `validation` may be empty."""
-
-    @abstractmethod
-    def predict(self, posts: Examples) -> np.ndarray:
-        """Predictions [n] on the transformed scale; each row's depends on it and on what was posted before it."""
 
     @abstractmethod
     def save(self, folder: Path) -> None:
@@ -76,6 +65,25 @@ class System(ABC):
         """Share of the gain by input name, summing to one; empty where the system has no such notion."""
         return {}
 
+
+class System(Learner):
+    """Predicts a target of a post."""
+
+    looks_back: ClassVar[bool] = False
+    """Whether it reads the posts before a post, in `Examples.past`: it then needs to know when posts were posted."""
+
+    def reads(self, target: str, transform: str) -> tuple[str, ...]:
+        """Columns it reads for one target."""
+        return (*self.columns, TIME) if self.looks_back else self.columns
+
+    @abstractmethod
+    def fit(self, train: Examples, validation: Examples) -> None:
+        """Learn from `train`; `validation` may be empty."""
+
+    @abstractmethod
+    def predict(self, posts: Examples) -> np.ndarray:
+        """Predictions [n] on the transformed scale; each row's depends on it and on what was posted before it."""
+
     def attention(self, posts: Examples) -> dict[str, np.ndarray]:
         """Where it looks in posts: `visual` [n, r], `textual` [n, w], `inter` [n, 2] (picture, words), if any.
 
@@ -83,6 +91,21 @@ class System(ABC):
         `Examples.before` gives them. Weights sum to one; to zero where a post lacks the modality, or any post before.
         """
         return {}
+
+
+class Ranker(Learner):
+    """Puts posts in order for a user."""
+
+    @abstractmethod
+    def fit(self, train: Feed, validation: Feed) -> None:
+        """Learn from `train`; `validation` may be empty."""
+
+    @abstractmethod
+    def score(self, users: np.ndarray, posts: Examples) -> np.ndarray:
+        """How likely user `users[i]` is to share post i, [n], on a scale of its own; each depends on its pair alone.
+
+        Users are ids; they and posts may be new, which is no error. `pipeline.storage.feed.distinct` gives posts once.
+        """
 
 
 class Composed(System):
@@ -111,10 +134,14 @@ class Composed(System):
 
 def columns_read(system: System, targets_of: Mapping[str, str]) -> list[str]:
     """Columns of posts.parquet that training a system reads for all targets, beside `post_id`."""
-    columns = targets.columns_needed(targets_of)
-    for target, transform in targets_of.items():
-        columns += system.reads(target, transform)
-    return list(dict.fromkeys(columns))
+    return list(dict.fromkeys([*targets.columns_needed(targets_of), *columns_needed(system, targets_of)]))
+
+
+def columns_needed(learner: Learner, targets_of: Mapping[str, str]) -> list[str]:
+    """Columns of posts.parquet that a system reads for all targets beside these, or that a ranker reads."""
+    if not isinstance(learner, System):
+        return list(learner.columns)
+    return list(dict.fromkeys(c for target, transform in targets_of.items() for c in learner.reads(target, transform)))
 
 
 def flat(features: Sequence[str] | Roles) -> list[str]:
@@ -123,20 +150,20 @@ def flat(features: Sequence[str] | Roles) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def discover() -> list[str]:
-    """Names of all systems in this folder, sorted."""
-    return sorted(name for name in _modules() if _classes(name))
+def discover(kind: type[Learner] = Learner) -> list[str]:
+    """Names of all in this folder that are a system, a ranker or, by default, either; sorted."""
+    return sorted(name for name in _modules() if any(issubclass(cls, kind) for cls in _classes(name)))
 
 
-def system_class(name: str) -> type[System]:
+def system_class(name: str) -> type[Learner]:
     """The class in models/<name>.py. Raises `UserError` where there is none."""
     if name not in _modules() or not _classes(name):
         raise UserError(f"systems: there is no model '{name}'; known: {', '.join(discover())}")
     return _classes(name)[0]
 
 
-def make(entry: Entry, **given: Any) -> System:
-    """The system that an entry of params.yaml describes; `given` as `bind` takes it.
+def make(entry: Entry, **given: Any) -> Any:
+    """The system or ranker that an entry of params.yaml describes; `given` as `bind` takes it.
 
     Raises `UserError` for a key nothing reads, a missing one, or a value that cannot be.
     """
@@ -148,6 +175,11 @@ def make(entry: Entry, **given: Any) -> System:
         raise UserError(f"{where}: {error}") from None
 
 
+def ranks(entry: Entry) -> bool:
+    """Whether an entry is a ranker's."""
+    return issubclass(system_class(entry.module), Ranker)
+
+
 def runs_on_device(entry: Entry) -> bool:
     """Whether an entry's system is a network, which takes a device."""
     return "device" in inspect.signature(system_class(entry.module)).parameters
@@ -157,8 +189,8 @@ def _modules() -> list[str]:
     return [module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)]) if module.name != "base"]
 
 
-def _classes(name: str) -> list[type[System]]:
+def _classes(name: str) -> list[type[Learner]]:
     module = import_module(f"models.{name}")
     members = inspect.getmembers(module, inspect.isclass)
-    found = [c for _, c in members if issubclass(c, System) and c.__module__ == module.__name__]
+    found = [c for _, c in members if issubclass(c, Learner) and c.__module__ == module.__name__]
     return [c for c in found if not inspect.isabstract(c) and not c.__name__.startswith("_")]

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from models.base import System, flat, make, system_class
+from models.base import flat, make, ranks, system_class
 from pipeline.base.code import hash_file
 from pipeline.base.errors import UserError
 from pipeline.base.paths import Paths
 from pipeline.base.sections import Entry
-from pipeline.base.targets import Transform
+from pipeline.base.targets import SHARES, Transform
 from pipeline.storage import store
 from pipeline.storage.examples import Examples, read_past
 
@@ -30,6 +30,7 @@ class Learned:
     """What training told of one target, each by seed, as the methods of `System` of the same names say."""
 
     transform: dict[str, Any]
+    """Arguments of the target's `Transform`; a ranker has none."""
     report: BySeed = field(default_factory=dict)
     chosen: BySeed = field(default_factory=dict)
     importance: BySeed = field(default_factory=dict)
@@ -48,6 +49,7 @@ class Trained:
     features: Mapping[str, Any] = field(default_factory=dict)
     """Metadata of the features it reads, by name."""
     targets: Mapping[str, Learned] = field(default_factory=dict)
+    """By target; a ranker's is `pipeline.base.targets.SHARES`."""
     files: Mapping[str, str] = field(default_factory=dict)
     """sha256 of each file that it learned, by its path in the folder; written by `write`."""
 
@@ -92,12 +94,12 @@ class Trained:
         """The folder of what one training learned."""
         return self.folder / target / f"seed-{seed}"
 
-    def unfitted(self) -> System:
-        """The system as it was before training; what it reads is known of it."""
+    def unfitted(self) -> Any:
+        """The system or ranker as it was before training; what it reads is known of it."""
         return make(self.entry)
 
-    def system(self, target: str, seed: int) -> System:
-        """The system that was trained on a target from a seed. Raises `UserError` where it was left out."""
+    def system(self, target: str, seed: int) -> Any:
+        """The system or ranker trained on a target from a seed. Raises `UserError` where it was left out."""
         if not self.run:
             raise UserError(f"systems.{self.name} was left out in training: {self.why}")
         self._check(self.place(target, seed).relative_to(self.folder))
@@ -130,6 +132,15 @@ class Trained:
     def predict(self, posts: Examples) -> np.ndarray:
         """Predictions [n] of the target of `posts`, mean over seeds."""
         return np.mean([self.system(posts.target, seed).predict(posts) for seed in self.seeds], axis=0)
+
+    def score(self, users: np.ndarray, posts: Examples) -> np.ndarray:
+        """Scores [n] of pairs by a ranker, as `Ranker.score` has them, mean over seeds."""
+        return np.mean([self.system(SHARES, seed).score(users, posts) for seed in self.seeds], axis=0)
+
+    @property
+    def ranks(self) -> bool:
+        """Whether it is a ranker."""
+        return ranks(self.entry)
 
     @property
     def looks(self) -> bool:

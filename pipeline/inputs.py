@@ -4,7 +4,7 @@ Training depends on this file and on nothing wider, so a changed feature re-trai
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
@@ -21,6 +21,7 @@ def main(paths: Paths = Paths()) -> None:
     p = params.load(paths.params)
     splits = hash_file(store.existing(paths.splits))
     feature_hashes = {f: hash_file(store.existing(paths.feature(f))) for f in p.features}
+    feed = _feed(paths) if any(map(models.ranks, p.systems.values())) else {}
     for name, entry in p.systems.items():
         plan = store.read_json(paths.plan("systems", name))
         columns = [*targets.columns_needed(p.dataset.targets), *plan["columns"]] if plan["run"] else []
@@ -31,7 +32,22 @@ def main(paths: Paths = Paths()) -> None:
             "posts": hash_columns(paths, dict.fromkeys(columns)),
             "code": hashes(f"models/{entry.module}.py"),
         }
+        if plan["run"] and models.ranks(entry):
+            content |= {"posts": hash_columns(paths, _shown(paths, plan["columns"]))}
+            content |= {"feed": feed, "comments": p.ranking.comments}
         store.write_json(paths.inputs(name), content)
+
+
+def _feed(paths: Paths) -> dict[str, str]:
+    """Hash of what rankers read beside posts."""
+    tables = (paths.candidates, paths.shares, paths.follows, paths.comments)
+    return {path.stem: hash_file(store.existing(path)) for path in tables}
+
+
+def _shown(paths: Paths, columns: Sequence[str]) -> list[str]:
+    """Columns of posts that a ranker is fed: its own, and whose a post is and since when it is there."""
+    there = store.columns_of(paths.posts)
+    return list(dict.fromkeys([*columns, *(c for c in ("user_id", "posted_at") if c in there)]))
 
 
 def hash_columns(paths: Paths, columns: Iterable[str]) -> dict[str, str]:

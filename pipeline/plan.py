@@ -1,5 +1,7 @@
 """params.yaml + columns of posts.parquet -> data/plan/: what can run, decided before anything expensive.
 
+Rankers need interactions and follows as well.
+
 One small file a feature and a system, so that a change of one entry reaches only those who read it.
 """
 
@@ -26,6 +28,8 @@ from pipeline.storage import links, store
 
 log = logging.getLogger(__name__)
 
+TABLES = ("interactions", "follows")
+"""What rankers need beside posts."""
 REMEDY = "name the column under dataset.columns, remove the entry, or set dataset.missing: drop"
 
 
@@ -42,7 +46,12 @@ def main(paths: Paths = Paths()) -> None:
             raise UserError(f"dataset.targets: needs column '{column}', which {p.dataset.path} lacks")
     reasons, columns = plan_features(p.features, known_in_time(paths, p.dataset, available))
     systems = {name: models.make(entry) for name, entry in p.systems.items()}
-    plans = {name: plan_system(name, system, p.dataset.targets, reasons, available) for name, system in systems.items()}
+    rankers = [name for name, system in systems.items() if isinstance(system, models.Ranker)]
+    tables = present_tables(paths) if rankers else []
+    plans = {
+        name: plan_system(name, system, p.dataset.targets, reasons, [*available, *tables])
+        for name, system in systems.items()
+    }
     if p.dataset.missing == "fail":
         _check_nothing_is_left_out(systems, plans, reasons)
     files = {name: [] if reasons[name] else _looked_up(entry) for name, entry in p.features.items()}
@@ -56,6 +65,7 @@ def main(paths: Paths = Paths()) -> None:
         if plan["why"]:
             log.warning("systems.%s: %s%s", name, plan["why"], "" if plan["run"] else ": left out")
         store.write_json(paths.plan("systems", name), plan)
+    store.write_json(paths.plan("candidates", "ranking"), {"run": any(plans[name]["run"] for name in rankers)})
     # Constant files: whoever depends on them runs after the check and never again because of it.
     for stage in ("images", "split"):
         store.write_json(paths.root / f"data/plan/{stage}.json", {"run": True})
@@ -72,7 +82,7 @@ def _check_claim(section: Dataset) -> None:
 
 
 def _check_nothing_is_left_out(
-    systems: Mapping[str, models.System], plans: Mapping[str, Any], reasons: Mapping[str, str | None]
+    systems: Mapping[str, models.Learner], plans: Mapping[str, Any], reasons: Mapping[str, str | None]
 ) -> None:
     for feature, reason in reasons.items():
         users = [name for name, system in systems.items() if feature in models.flat(system.features)]
@@ -101,7 +111,7 @@ def plan_features(
 
 def plan_system(
     name: str,
-    system: models.System,
+    system: models.Learner,
     targets_of: Mapping[str, str],
     reasons: Mapping[str, str | None],
     available: Collection[str],
@@ -111,19 +121,20 @@ def plan_system(
     for feature in models.flat(system.features):
         if feature not in reasons:
             raise UserError(f"systems.{name}.features: there is no entry 'features.{feature}'")
-    needed = dict.fromkeys(c for target, transform in targets_of.items() for c in system.reads(target, transform))
+    needed = models.columns_needed(system, targets_of)
     for column in needed:
         if column in (*targets_of, HORIZON):
             raise UserError(f"systems.{name}: reads column '{column}', which is not known before a post is published")
     kept = {role: [f for f in names if reasons[f] is None] for role, names in roles.items()}
     why = [f"without {f}: {reasons[f]}" for f in models.flat(system.features) if reasons[f]]
     empty = [role for role in roles if roles[role] and not kept[role]]
-    lacking = [column for column in needed if column not in available]
+    tables = TABLES if isinstance(system, models.Ranker) else ()
+    lacking = [name for name in (*needed, *tables) if name not in available]
     if lacking:
         why = [f"the data lacks {', '.join(lacking)}"]
     return {
         "run": not empty and not lacking,
-        "columns": [] if lacking else list(needed),
+        "columns": [] if lacking else needed,
         "features": kept if isinstance(system.features, dict) else kept[""],
         "why": "; ".join(why) or None,
     }
@@ -141,6 +152,12 @@ def present_columns(paths: Paths) -> list[str]:
     """Columns of posts.parquet with at least one value."""
     with pq.ParquetFile(store.existing(paths.posts)) as table:
         return [name for name in table.schema_arrow.names if _has_value(table, name)]
+
+
+def present_tables(paths: Paths) -> list[str]:
+    """Those of `TABLES` that have a row."""
+    found = {"interactions": paths.interactions, "follows": paths.follows}
+    return [name for name in TABLES if pq.read_metadata(store.existing(found[name])).num_rows]
 
 
 def _has_value(table: pq.ParquetFile, name: str) -> bool:

@@ -98,6 +98,8 @@ def _trained(paths: Paths, name: str) -> Trained:
     trained = Trained.open(paths, name)
     if not trained.run:
         raise UserError(f"--system {name}: left out in training: {trained.why}")
+    if trained.ranks:
+        raise UserError(f"--system {name}: it puts posts in order for users and predicts no count; name another")
     return trained
 
 

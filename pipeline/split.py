@@ -58,31 +58,34 @@ def assign(
     `method` decides what stays together; `ratios` are the shares of posts in train, validation and test.
     Raises `UserError` for shares that are none, and where a part would be empty.
     """
-    _check_ratios(ratios)
+    check_ratios("split.ratios", ratios)
+    what = {"random": "posts", "users": "users"}.get(method, "distinct times")
+    few = f"split: {{}} {what} cannot be split into {{}}; change split.method"
     part = np.full(len(posts), "unused", dtype=object)
     known = posts[NEEDS[method]].notna().to_numpy() if method in NEEDS else np.ones(len(posts), dtype=bool)
     rows = np.flatnonzero(known)
     ids = posts["post_id"].to_numpy(dtype=object)[rows]
     if method == "random":
-        part[rows] = _deal(_chance(ids, seed), ratios, method)
+        part[rows] = deal(chance(ids, seed), ratios, few)
     elif method == "users":
-        part[rows] = _deal(_chance(posts["user_id"].to_numpy(dtype=object)[rows], seed), ratios, method)
+        part[rows] = deal(chance(posts["user_id"].to_numpy(dtype=object)[rows], seed), ratios, few)
     elif method == "chronological":
-        part[rows] = _deal(_instants(posts, rows), ratios, method)
+        part[rows] = deal(_instants(posts, rows), ratios, few)
     else:
         newest = [ratios[0], 0, ratios[1] + ratios[2]]
-        part[rows] = _deal(_instants(posts, rows), newest, method)
+        part[rows] = deal(_instants(posts, rows), newest, few)
         late = np.flatnonzero(part == "test")
-        order = _chance(posts["post_id"].to_numpy(dtype=object)[late], seed)
-        part[late] = _deal(order, [0, *(r / newest[2] for r in ratios[1:])], method)
+        order = chance(posts["post_id"].to_numpy(dtype=object)[late], seed)
+        part[late] = deal(order, [0, *(r / newest[2] for r in ratios[1:])], few)
     return pd.DataFrame({"post_id": posts["post_id"].to_numpy(dtype=object), "part": part})
 
 
-def _check_ratios(ratios: list[float]) -> None:
+def check_ratios(where: str, ratios: list[float]) -> None:
+    """Raise `UserError` for shares that are none; `where` is their key."""
     positive = len(ratios) == 3 and ratios[0] > 0 and ratios[1] >= 0 and ratios[2] > 0
     if not positive or not math.isclose(sum(ratios), 1, abs_tol=1e-6):
         raise UserError(
-            f"split.ratios: {ratios}: expected the shares of train, validation and test; "
+            f"{where}: {ratios}: expected the shares of train, validation and test; "
             "they sum to 1 and only validation may be 0"
         )
 
@@ -91,21 +94,21 @@ def _instants(posts: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
     return posts["posted_at"].to_numpy()[rows]
 
 
-def _chance(ids: np.ndarray, seed: int) -> np.ndarray:
+def chance(ids: np.ndarray, seed: int) -> np.ndarray:
     """A key [n] to sort by, the same for equal ids."""
     return np.array([hashlib.sha256(f"{seed}:{i}".encode()).hexdigest() for i in ids], dtype=object)
 
 
-def _deal(keys: np.ndarray, ratios: list[float], method: str) -> np.ndarray:
+def deal(keys: np.ndarray, ratios: list[float], few: str) -> np.ndarray:
     """Parts [n] by ascending `keys`: equal keys stay together, sizes come as near the shares as that allows.
 
-    Each part with a share above 0 gets at least one key.
+    Each part with a share above 0 gets at least one key. Raises `UserError` where there are too `few` keys; it says
+    how many and which parts they were for.
     """
     groups, group = np.unique(keys, return_inverse=True)
     wanted = [part for part, ratio in zip(PARTS, ratios, strict=True) if ratio > 0]
     if len(groups) < len(wanted):
-        what = {"random": "posts", "users": "users"}.get(method, "distinct times")
-        raise UserError(f"split: {len(groups)} {what} cannot be split into {', '.join(wanted)}; change split.method")
+        raise UserError(few.format(len(groups), ", ".join(wanted)))
     shares = np.cumsum([ratio for ratio in ratios if ratio > 0])
     filled = np.cumsum(np.bincount(group))
     part_of_group, start = np.empty(len(groups), dtype=object), 0

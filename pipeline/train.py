@@ -8,6 +8,7 @@ all is done: run again after a kill, the stage goes on where it was, and repeats
 import logging
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,16 @@ from pipeline.base.errors import UserError, run_stage
 from pipeline.base.params import Params
 from pipeline.base.paths import Paths
 from pipeline.base.sections import Entry
+from pipeline.base.targets import SHARES
 from pipeline.storage import store
-from pipeline.storage.examples import Dataset, Examples
+from pipeline.storage.examples import PARTS, Dataset, Examples
+from pipeline.storage.feed import Feed, Feeds
 
 log = logging.getLogger(__name__)
 
 COLUMNS = ("post_id", "target", "part", "seed", "y", "prediction")
+RANKED = ("list", "user_id", "post_id", "score", "part", "seed")
+"""Columns of the predictions of a ranker."""
 
 
 def main(paths: Paths = Paths()) -> None:
@@ -48,18 +53,35 @@ def train(paths: Paths, p: Params, name: str) -> None:
     folder = paths.model(name)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    predictions = [pd.DataFrame({c: pd.Series(dtype=t) for c, t in zip(COLUMNS, _DTYPES, strict=True)})]
     trained = Trained(folder, p.systems[name], plan["run"], plan["why"])
-    if plan["run"]:
+    predictions = [_nothing(RANKED if trained.ranks else COLUMNS)]
+    if trained.ranks and plan["run"]:
+        trained = _with_lists(paths, p, trained)
+    if trained.run:
         predictions, trained = _train_all(paths, p, replace(trained, entry=_planned(trained.entry, plan)))
     else:
-        log.warning("systems.%s left out: %s", name, plan["why"])
+        log.warning("systems.%s left out: %s", name, trained.why)
     trained.write()
     store.write_frame(paths.predictions(name), pd.concat(predictions, ignore_index=True))
     shutil.rmtree(_states(paths, name), ignore_errors=True)
 
 
-_DTYPES = ("str", "str", "str", "int64", "float64", "float64")
+_DTYPES = {"seed": "int64", "y": "float64", "prediction": "float64", "list": "int64", "score": "float64"}
+
+
+def _nothing(columns: Sequence[str]) -> pd.DataFrame:
+    """Predictions of no post."""
+    return pd.DataFrame({column: pd.Series(dtype=_DTYPES.get(column, "str")) for column in columns})
+
+
+def _with_lists(paths: Paths, p: Params, trained: Trained) -> Trained:
+    """The ranker, left out where no list could be drawn to learn from or to be tested on."""
+    drawn = set(store.read_frame(paths.candidates, ["part"])["part"])
+    lacking = [part for part in ("train", "test") if part not in drawn]
+    why = f"no list could be drawn for {' and '.join(lacking)}; {paths.drawn} says why"
+    if lacking and p.dataset.missing == "fail":
+        raise UserError(f"systems.{trained.name}: {why}; change `ranking`, or set dataset.missing: drop")
+    return replace(trained, run=False, why=why) if lacking else trained
 
 
 def _states(paths: Paths, name: str) -> Path:
@@ -74,36 +96,64 @@ def _planned(entry: Entry, plan: dict[str, Any]) -> Entry:
 
 
 def _train_all(paths: Paths, p: Params, trained: Trained) -> tuple[list[pd.DataFrame], Trained]:
-    entry, name = trained.entry, trained.name
-    probe = models.make(entry)
-    used = models.flat(probe.features)
+    """Train a system or ranker from every seed; its predictions, and what is to be known of it."""
+    used = models.flat(trained.unfitted().features)
+    trained = replace(
+        trained,
+        seeds=tuple(p.seed + i for i in range(trained.entry.seeds)),
+        features={f: store.feature_metadata(paths.feature(f)) for f in used},
+    )
+    train_one = _train_ranker if trained.ranks else _train_system
+    frames, learned = train_one(paths, p, trained)
+    return frames, replace(trained, targets=learned)
+
+
+def _train_system(paths: Paths, p: Params, trained: Trained) -> tuple[list[pd.DataFrame], dict[str, Learned]]:
+    probe = trained.unfitted()
     columns = models.columns_read(probe, p.dataset.targets)
-    data = Dataset(paths, features=used, columns=columns, looks_back=probe.looks_back)
-    # Asking for one imports PyTorch, which takes longer than most systems train that need none.
-    device = replace(p.compute, scheduler=None).pick_device() if models.runs_on_device(entry) else "cpu"
-    seeds = [p.seed + i for i in range(entry.seeds)]
-    # States of other code are those of another training.
-    states = _states(paths, name) / digest(f"models/{entry.module}.py")[:16]
+    data = Dataset(paths, features=list(trained.features), columns=columns, looks_back=probe.looks_back)
     frames, learned = [], {}
     for target, transform_name in p.dataset.targets.items():
         parts, transform = data.parts(target, transform_name, probe.reads(target, transform_name))
-        told = learned[target] = Learned(transform.state())
-        for seed in seeds:
-            log.info("%s: %s, seed %d, %d training posts", name, target, seed, len(parts["train"]))
-            state = states / target / f"seed-{seed}"
-            system = models.make(entry, seed=seed, device=device, checkpoint=state)
-            system.fit(parts["train"], parts["validation"])
-            where = trained.place(target, seed)
-            where.mkdir(parents=True)
-            _save(system, models.make(entry, seed=seed), where)
+        learned[target] = Learned(transform.state())
+        for seed in trained.seeds:
+            system = _fit(paths, p, trained, target, seed, parts["train"], parts["validation"], learned[target])
             frames += [_predict(system, parts[part], part, seed) for part in ("validation", "test")]
-            told.report[seed], told.curve[seed] = system.report(), system.curve()
-            told.importance[seed], told.chosen[seed] = system.importance(), system.chosen()
-    metadata = {f: store.feature_metadata(paths.feature(f)) for f in used}
-    return frames, replace(trained, seeds=tuple(seeds), features=metadata, targets=learned)
+    return frames, learned
 
 
-def _save(system: models.System, again: models.System, where: Path) -> None:
+def _train_ranker(paths: Paths, p: Params, trained: Trained) -> tuple[list[pd.DataFrame], dict[str, Learned]]:
+    columns = trained.unfitted().columns
+    feeds = Feeds(paths, features=list(trained.features), columns=columns, comments=p.ranking.comments)
+    parts = {part: feeds.part(part) for part in PARTS}
+    frames, learned = [], Learned({})
+    for seed in trained.seeds:
+        ranker = _fit(paths, p, trained, SHARES, seed, parts["train"], parts["validation"], learned)
+        frames += [_score(ranker, parts[part], part, seed) for part in ("validation", "test")]
+    return frames, {SHARES: learned}
+
+
+def _fit(
+    paths: Paths, p: Params, trained: Trained, target: str, seed: int, train: Any, validation: Any, told: Learned
+) -> Any:
+    """Train one system or ranker, write it, and let it tell `told` what it learned."""
+    entry, name = trained.entry, trained.name
+    log.info("%s: %s, seed %d, %d training %s", name, target, seed, len(train), "lists" if trained.ranks else "posts")
+    # Asking for one imports PyTorch, which takes longer than most systems train that need none.
+    device = replace(p.compute, scheduler=None).pick_device() if models.runs_on_device(entry) else "cpu"
+    # States of other code are those of another training.
+    states = _states(paths, name) / digest(f"models/{entry.module}.py")[:16]
+    learner = models.make(entry, seed=seed, device=device, checkpoint=states / target / f"seed-{seed}")
+    learner.fit(train, validation)
+    where = trained.place(target, seed)
+    where.mkdir(parents=True)
+    _save(learner, models.make(entry, seed=seed), where)
+    told.report[seed], told.curve[seed] = learner.report(), learner.curve()
+    told.importance[seed], told.chosen[seed] = learner.importance(), learner.chosen()
+    return learner
+
+
+def _save(system: models.Learner, again: models.Learner, where: Path) -> None:
     """Write a system and read it back: some libraries do not say that a disk was full."""
     try:
         system.save(where)
@@ -120,6 +170,16 @@ def _predict(system: models.System, posts: Examples, part: str, seed: int) -> pd
         raise UserError(f"{type(system).__name__} predicts no number for post {_first_odd(posts, prediction)!r}")
     columns = (posts.posts["post_id"], posts.target, part, seed, posts.y, prediction)
     return pd.DataFrame(dict(zip(COLUMNS, columns, strict=True)))
+
+
+def _score(ranker: models.Ranker, feed: Feed, part: str, seed: int) -> pd.DataFrame:
+    users, posts = feed.pairs()
+    scores = ranker.score(users, posts)
+    if not np.isfinite(scores).all():
+        raise UserError(f"{type(ranker).__name__} gives no number to post {_first_odd(posts, scores)!r}")
+    numbers = np.repeat(feed.numbers, feed.lists.shape[1])
+    columns = (numbers, users, posts.posts["post_id"].to_numpy(), scores, part, seed)
+    return pd.DataFrame(dict(zip(RANKED, columns, strict=True)))
 
 
 def _first_odd(posts: Examples, prediction: np.ndarray) -> str:

@@ -168,10 +168,11 @@ def build_params(**sections):
         "compute": {"workers": 1, "device": "cpu"},
         "features": {"user_time": {}, "category": {}},
         "systems": {"mean": {"model": "constant", "statistic": "mean"}},
+        "ranking": {},
         "evaluate": {"bootstrap": 20},
     }
     for key, value in sections.items():
-        both = isinstance(value, dict) and key in ("dataset", "split", "images", "compute", "evaluate")
+        both = isinstance(value, dict) and key in ("dataset", "split", "images", "compute", "ranking", "evaluate")
         params[key] = {**params[key], **value} if both else value
     return params
 

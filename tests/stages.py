@@ -1,12 +1,12 @@
 """The stages, one after another in this process, as `dvc repro` runs them."""
 
-from pipeline import evaluate, features, images, inputs, look, plan, posts, split, train
+from pipeline import candidates, evaluate, features, images, inputs, look, plan, posts, split, train
 from pipeline.base import params
 
 
 def run_stages(paths, *, results=True):
     """Run all stages of the project at `paths` whose params.yaml is there already."""
-    for stage in (posts, plan, images, split):
+    for stage in (posts, plan, images, split, candidates):
         stage.main(paths)
     p = params.load(paths.params)
     for name in p.features:

@@ -18,7 +18,7 @@ from pipeline.base.paths import Paths
 from pipeline.readers import dataset
 
 ROOT = Path(__file__).parents[1]
-STAGES = ["code", "sample", "posts", "plan", "images", "split"]
+STAGES = ["code", "sample", "posts", "plan", "images", "split", "candidates"]
 STAGES += ["features", "inputs", "train", "look", "evaluate", "predict"]
 ROOMS = {
     "pipeline/base": set(),

@@ -16,7 +16,7 @@ from pipeline.base.binding import bind, nearest
 from pipeline.base.compute import Compute
 from pipeline.base.errors import UserError
 from pipeline.base.ranges import LARGEST, Seed
-from pipeline.base.sections import Dataset, Entry, Packing, Scoring, Split, check_name
+from pipeline.base.sections import Dataset, Entry, Packing, Ranking, Scoring, Split, check_name
 
 HIDDEN = ("size", "nfiles")
 """Keys that DVC leaves out, at any depth, when it looks among its past runs for one with the same parameters: with
@@ -37,6 +37,7 @@ class Params:
     compute: Compute
     features: dict[str, Entry]
     systems: dict[str, Entry]
+    ranking: Ranking
     evaluate: Scoring
 
 
@@ -88,7 +89,7 @@ def of(content: Mapping[str, Any]) -> Params:
     )
 
 
-_PLAIN = {"split": Split, "images": Packing, "compute": Compute, "evaluate": Scoring}
+_PLAIN = {"split": Split, "images": Packing, "compute": Compute, "ranking": Ranking, "evaluate": Scoring}
 
 
 def _top(*, seed: Seed) -> None:

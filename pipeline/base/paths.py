@@ -51,6 +51,21 @@ class Paths:
         return self.root / "data/splits.parquet"
 
     @property
+    def candidates(self) -> Path:
+        """Lists of posts that users saw, one of each shared; zero rows where nothing ranks."""
+        return self.root / "data/candidates.parquet"
+
+    @property
+    def shares(self) -> Path:
+        """Who shared what first when, and the part; zero rows where nothing ranks."""
+        return self.root / "data/shares.parquet"
+
+    @property
+    def drawn(self) -> Path:
+        """What was left out of the lists, by reason."""
+        return self.root / "data/candidates.json"
+
+    @property
     def cache(self) -> Path:
         """Content-addressed cache of extracted values; outlives DVC's outputs."""
         return self.root / "data/cache"

@@ -41,6 +41,8 @@ Resamples = Annotated[int, "0 or more", at_least(0), "1000000 or less", at_most(
 """How often something is drawn again."""
 Several = Annotated[int, "2 or more", at_least(2), "1000 or less", at_most(1000)]
 """Parts to cut something into."""
+Few = Annotated[int, "1 or more", at_least(1), "1000 or less", at_most(1000)]
+"""How many there are of something beside each of many."""
 Threads = Annotated[int, "1 or more", at_least(1), "4096 or less", at_most(4096)]
 """Threads or processes of one machine."""
 Length = Annotated[int, "1 or more", at_least(1), "10000 or less", at_most(10_000)]

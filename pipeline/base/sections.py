@@ -9,7 +9,7 @@ from beartype.vale import Is
 
 from pipeline.base.binding import bind
 from pipeline.base.errors import UserError
-from pipeline.base.ranges import Count, Inside, Resamples, Share, at_least, at_most
+from pipeline.base.ranges import Count, Few, Inside, Resamples, Share, at_least, at_most
 
 LongerSide = Annotated[int, "1 or more", at_least(1), "65500 or less", at_most(65_500)]
 """Pixels; no JPEG has more."""
@@ -56,6 +56,22 @@ class Split:
     """What decides the part of a post, and what stays together."""
     ratios: list[float]
     """Shares of train, validation and test."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranking:
+    """The `ranking` section: how the lists are drawn that rankers put in order, and what they may read."""
+
+    ratios: list[float] = field(default_factory=lambda: [0.7, 0.1, 0.2])
+    """Shares of the interactions in train, validation and test, the oldest first; by chance where none has a time."""
+    kinds: list[str] = field(default_factory=list)
+    """Kinds of interactions that are a share, such as retweet; without any, all are."""
+    negatives: Few = 2
+    """Posts beside each shared one that the user saw and did not share."""
+    exposure: Literal["both", "negatives"] = "both"
+    """Which posts of a list a followee must have published or shared before."""
+    comments: Literal["before_cut", "all"] = "before_cut"
+    """Comments that rankers read: those written before the training part ended, or all, as the paper has it."""
 
 
 @dataclass(frozen=True, kw_only=True)

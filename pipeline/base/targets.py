@@ -21,6 +21,8 @@ from pipeline.base.errors import UserError
 
 PER_DAY = ("log2_per_day", "log2_per_day_plus_one")
 NAMES = ("identity", "log2p1", *PER_DAY, "max")
+SHARES = "shares"
+"""What rankers learn, where systems learn a target of params.yaml."""
 SECONDS_PER_DAY = 86_400.0
 
 

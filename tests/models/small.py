@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from models import base as models
-from models.base import System, system_class
+from models.base import system_class
 from pipeline.base.sections import Entry
 from pipeline.storage.examples import Examples, FeatureValues
 
@@ -22,6 +22,8 @@ SMALL = {
     "constant": {},
     "his_ave": {"by": "user"},
     "user_mean": {},
+    "popularity": {},
+    "followees": {},
     "xgboost": {"features": ["tabular"], **TREES},
     "lightgbm": {"features": ["tabular"], **TREES},
     "catboost": {"features": ["tabular"], "categorical": ["user_id", "category"], **TREES},
@@ -59,13 +61,13 @@ def nest(name: str, flat: dict[str, Any]) -> dict[str, Any]:
     return entry
 
 
-def build(name: str, **arguments) -> System:
+def build(name: str, **arguments) -> Any:
     """An untrained system, as its entry and what the pipeline gives make it."""
     given = {key: arguments.pop(key) for key in GIVEN if key in arguments}
     return models.make(Entry(name, name, arguments=nest(name, arguments)), **given)
 
 
-def make(name: str, **changes) -> System:
+def make(name: str, **changes) -> Any:
     """A small untrained system."""
     return build(name, **{**SMALL[name], **changes})
 

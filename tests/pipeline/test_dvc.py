@@ -42,6 +42,7 @@ PARAMS = {
         "words": {"model": "xgboost", "features": ["category"], "trees": TREES},
         "people": {"model": "xgboost", "features": ["user_time", "image_stats"], "trees": TREES},
     },
+    "ranking": {},
     "evaluate": {"bootstrap": 50, "confidence": 0.95},
 }
 
