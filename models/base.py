@@ -38,6 +38,8 @@ class Learner(ABC):
     """Columns of posts.parquet it reads beside its features, whatever the target."""
     looks: ClassVar[bool] = False
     """Whether it has any `attention`."""
+    modalities: Sequence[str] = ()
+    """What the weights called `modality` in `attention` are of, in their order."""
     features: Sequence[str] | Roles = ()
     """Features it reads: a list, or a list for each role the class names."""
 
@@ -87,8 +89,9 @@ class System(Learner):
     def attention(self, posts: Examples) -> dict[str, np.ndarray]:
         """Where it looks in posts: `visual` [n, r], `textual` [n, w], `inter` [n, 2] (picture, words), if any.
 
-        And `past` [n, m], at the last m posts before each, which are those of `past_rows` [n, m] as
-        `Examples.before` gives them. Weights sum to one; to zero where a post lacks the modality, or any post before.
+        And `modality` [n, k], how much of a prediction each of the k `modalities` decided; `past` [n, m], at the last m
+        posts before each, which are those of `past_rows` [n, m] as `Examples.before` gives them. Weights sum to one; to
+        zero where a post lacks the modality, all of them, or any post before.
         """
         return {}
 

@@ -1,8 +1,9 @@
 """data/attention/: where trained systems look in test posts; a file a system that looks.
 
 A row a test post: `post_id` and, of what the system has, `visual` (a weight a region), `textual` (a weight a
-word), `inter` (picture, words), and `past` (a weight an earlier post) with `past_post_id`, an empty text where there
-are fewer. Of the first target of params.yaml and the first seed.
+word), `inter` (picture, words), `modality` (a weight each of the system's `modalities`), and `past` (a weight an
+earlier post) with `past_post_id`, an empty text where there are fewer. Of the first target of params.yaml and the
+first seed.
 """
 
 import logging

@@ -85,6 +85,7 @@ OWN = {
     ("dmf", "hidden"): 7,
     ("dual_att", "hidden"): 7,
     ("dsn", "hidden"): 12,
+    ("att_mlp", "hidden"): 12,
 }
 """The same where systems mean different things by an argument."""
 GIVEN = {"features", "device", "training"}

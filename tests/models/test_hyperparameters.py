@@ -50,7 +50,7 @@ def cases():
     for name in NETWORKS:
         for key in possible(name):
             values, words = IMPOSSIBLE[key]
-            if key == "hidden" and name in ("uhan", "dmf", "dual_att"):
+            if key == "hidden" and isinstance(inspect.signature(system_class(name)).parameters[key].default, int):
                 values = [0, -2]
             for value in values:
                 yield name, key, value, words
