@@ -60,8 +60,8 @@ def _bars(panel: Axes, rows: pd.DataFrame, ceilings: Collection[str]) -> None:
     panel.set_xlim(0, high.max() * 1.14 or 1)
 
 
-def importance(shares: Mapping[str, Mapping[str, float]]) -> Figure:
-    """The inputs with the largest share of the gain, a panel a system."""
+def importance(shares: Mapping[str, Mapping[str, float]], what: str = "share of the gain") -> Figure:
+    """The inputs with the largest share, a panel a system; `what` they share is said below."""
     shown = dict(list(shares.items())[:PANELS])
     lines = -(-len(shown) // 2)
     figure = Figure(figsize=(10, 3.1 * lines))
@@ -76,7 +76,7 @@ def importance(shares: Mapping[str, Mapping[str, float]]) -> Figure:
         panel.set_title(short(name))
     for panel in panels[len(shown) :]:
         panel.set_axis_off()
-    figure.supxlabel("share of the gain, %" + left_out(len(shown), len(shares)))
+    figure.supxlabel(f"{what}, %" + left_out(len(shown), len(shares)))
     return figure
 
 

@@ -3,7 +3,8 @@
 leaderboard.png, and for each target real_vs_predicted, ranks, error_distribution, importance and curves (of the
 networks); image_stats.png where the dataset has images; counts.png where its targets are retweets and likes, and
 popular.png where users have pictures, as two of the papers show their data; ratios of each target where `dsn` ran with
-several residual ratios; attention_* as `pipeline.report.attention.seeing` and `.sequences` say.
+several residual ratios; modalities.png where a system weighs picture, text and the like against each other; attention_*
+as `pipeline.report.attention.seeing` and `.sequences` say.
 results/points.csv holds the best system's panel as numbers, which `dvc plots diff` draws for two revisions over
 each other.
 """
@@ -20,7 +21,7 @@ from models.trained import Trained
 from pipeline.base import targets
 from pipeline.base.paths import Paths
 from pipeline.report import charts, exhibits, fonts, panels, ratios
-from pipeline.report.attention import seeing, sequences
+from pipeline.report.attention import modalities, seeing, sequences
 from pipeline.report.attention.charts import png
 from pipeline.report.comparison import Comparison
 from pipeline.storage import packs, store
@@ -75,6 +76,9 @@ def draw(
         ):
             if drawn:
                 save(drawn, folder / f"{name}.png")
+        if weights := modalities.mean_weights(paths, systems):
+            drawn = charts.importance(weights, "mean weight over the test posts")
+            save(drawn, folder / "modalities.png")
         if pictures := exhibits.popular(paths, next(iter(transforms))):
             with store.atomic(folder / "popular.png") as temporary:
                 temporary.write_bytes(png(pictures))

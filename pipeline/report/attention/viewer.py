@@ -39,13 +39,7 @@ class Viewer:
 
     @cached_property
     def _table(self) -> dict[str, np.ndarray]:
-        path = self._paths.attention(self.name)
-        table = pq.read_table(path).combine_chunks()
-        values = {"post_id": table["post_id"].to_numpy()}
-        for kind in table.column_names[1:]:
-            column = table[kind].combine_chunks()
-            values[kind] = column.flatten().to_numpy().reshape(len(table), column.type.list_size)
-        return values
+        return attention_of(self._paths, self.name)
 
     @property
     def _post_id(self) -> np.ndarray:
@@ -84,6 +78,18 @@ class Viewer:
         frame = store.read_frame(self._paths.predictions(self.name))
         own = (frame["target"] == self.target) & (frame["part"] == "test") & (frame["seed"] == self.seed)
         return frame.loc[own, ["post_id", "y", "prediction"]].reset_index(drop=True)
+
+
+def attention_of(paths: Paths, name: str) -> dict[str, np.ndarray]:
+    """What data/attention/ has of a system: `post_id` [n], and the weights [n, m] of each kind."""
+    table = pq.read_table(paths.attention(name)).combine_chunks()
+    values = {"post_id": table["post_id"].to_numpy()}
+    for kind in table.column_names[1:]:
+        column = table[kind].combine_chunks()
+        # Texts, such as the posts that `past` is on, are objects.
+        flat = column.flatten().to_numpy(zero_copy_only=False)
+        values[kind] = flat.reshape(len(table), column.type.list_size)
+    return values
 
 
 def grid(weights: np.ndarray | None) -> np.ndarray | None:
