@@ -16,7 +16,11 @@ from pipeline.base.ranges import Count, NotNegative, Positive
 
 Loss = Callable[[nn.Module, Batch], Tensor]
 # Fused: one pass over weights and moments, a quarter of the time where tables of words are large.
-OPTIMIZERS = {"adam": partial(torch.optim.Adam, fused=True), "adagrad": torch.optim.Adagrad}
+OPTIMIZERS = {
+    "adam": partial(torch.optim.Adam, fused=True),
+    "adagrad": torch.optim.Adagrad,
+    "rmsprop": torch.optim.RMSprop,
+}
 
 
 @dataclass
@@ -32,7 +36,7 @@ class Curve:
 class Training:
     """How a network is trained, whatever it is: the keys of `training` in its entry of params.yaml."""
 
-    optimizer: Literal["adam", "adagrad"] = "adam"
+    optimizer: Literal["adam", "adagrad", "rmsprop"] = "adam"
     """Update rule, with PyTorch's own defaults beside what stands here."""
     learning_rate: Positive = 1e-3
     """Step size."""

@@ -5,12 +5,26 @@ Shapes: n posts, m posts of the dataset in order of time, b posts a batch, l pos
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from pipeline.storage.earlier import Earlier
 from pipeline.storage.examples import FeatureValues
+
+
+@runtime_checkable
+class Rows(Protocol):
+    """Which posts of the dataset are before each of n posts, such as `Earlier`."""
+
+    def __len__(self) -> int:
+        """Posts."""
+
+    def rows(self, posts: np.ndarray, length: int) -> np.ndarray:
+        """The last `length` before posts [b], by their positions: [b, length], oldest first, -1 for none."""
+
+    def digest(self) -> str:
+        """Hash of them."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +33,7 @@ class Window:
 
     own: FeatureValues
     past: FeatureValues
-    earlier: Earlier
+    earlier: Rows
     length: int
     fill: int = 0
 
@@ -48,7 +62,7 @@ class Window:
 
     def digest(self) -> str:
         """Hash of the values, by what they are made of."""
-        return _digest(self.own.digest(), self.past.digest(), _of(self.earlier), self.length, self.fill)
+        return _digest(self.own.digest(), self.past.digest(), self.earlier.digest(), self.length, self.fill)
 
 
 @dataclass(frozen=True)
@@ -79,11 +93,7 @@ class Present:
 
     def digest(self) -> str:
         """Hash of the values, by what they are made of."""
-        return _digest(_of(self.earlier), self.length)
-
-
-def _of(earlier: Earlier) -> str:
-    return _digest(*(part.tobytes() for part in (earlier.order, earlier.start, earlier.end)))
+        return _digest(self.earlier.digest(), self.length)
 
 
 def _digest(*parts: Any) -> str:

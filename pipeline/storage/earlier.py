@@ -3,6 +3,7 @@
 Strictly before: never the post itself, nor one of the same instant.
 """
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +38,13 @@ class Earlier:
     def counts(self) -> np.ndarray:
         """How many earlier ones each post has [n]."""
         return self.end - self.start
+
+    def digest(self) -> str:
+        """Hash of which are before which."""
+        digest = hashlib.sha256()
+        for part in (self.order, self.start, self.end):
+            digest.update(part.tobytes())
+        return digest.hexdigest()
 
 
 def earlier(posts: pd.DataFrame, past: pd.DataFrame, by: str | None) -> Earlier:

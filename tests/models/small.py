@@ -43,6 +43,11 @@ SMALL = {
         **{"levels": ["category"], "length": 3, "hidden": 8, "heads": 2, "dropout": 0.1, "epochs": 12},
         **{"batch_size": 32, "learning_rate": 0.01, "weight_decay": 0.0},
     },
+    "dtcn": {
+        "features": {"user": ["tabular"], "image": ["stats"]},
+        **{"length": 4, "dense": [12, 6], "hidden": 12, "space": 4, "dropout": 0.05, "epochs": 12, "batch_size": 32},
+        **{"learning_rate": 0.01, "patience": None},
+    },
     "att_mlp": {
         "features": {"image": ["stats"], "text": ["clip"], "user": ["tabular"]},
         **{"levels": ["category"], "hidden": 8, "dropout": 0.1},

@@ -39,6 +39,9 @@ OTHER = {
     "category": "first",
     "category_dropout": 0.5,
     "comparison": "additive",
+    "contexts": ["periodic"],
+    "days": 0.5,
+    "dense": [8, 6],
     "dense_inputs": True,
     "dense_user": True,
     "feed_forward": False,
@@ -71,6 +74,7 @@ OTHER = {
     "seed": 1,
     "shortcut": False,
     "softmax": "renormalised",
+    "space": 5,
     "stack": "in_sample",
     "standardize": False,
     "text": False,
@@ -85,6 +89,7 @@ OWN = {
     ("dmf", "hidden"): 7,
     ("dual_att", "hidden"): 7,
     ("dsn", "hidden"): 12,
+    ("dtcn", "hidden"): 7,
     ("att_mlp", "hidden"): 12,
 }
 """The same where systems mean different things by an argument."""
