@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.base import discover, system_class
+from models.base import System, discover, system_class
 from pipeline.storage.earlier import TIME
 from pipeline.storage.examples import Examples, FeatureValues
 from tests.models.small import make, make_examples
 
-SYSTEMS = [name for name in discover() if system_class(name).looks_back]
+SYSTEMS = [name for name in discover(System) if system_class(name).looks_back]
 TRAIN, VALIDATION, TEST = make_examples(300, 1), make_examples(60, 2), make_examples(60, 3)
 CUT = 30
 
