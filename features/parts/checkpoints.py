@@ -12,8 +12,15 @@ from torch import nn
 from pipeline.base.errors import UserError
 
 SUFFIXES = (".pth", ".pt", ".bin", ".safetensors")
-WITHIN = ("state_dict", "model_state_dict", "model")
+WITHIN = ("state_dict", "model_state_dict", "model", "params")
 """Where training programs put the weights in a checkpoint."""
+
+
+def file_of(pretrained: str | None, key: str) -> Path | None:
+    """The file that `pretrained` names, None for none. Raises `UserError`, at the entry `key`, if it is not there."""
+    if pretrained is not None and not Path(pretrained).is_file():
+        raise UserError(f"{key}.pretrained: {pretrained}: no such file")
+    return None if pretrained is None else Path(pretrained)
 
 
 def read(file: Path) -> Mapping[str, torch.Tensor]:
@@ -54,15 +61,16 @@ def load(
         raise UserError(f"{where} does not hold weights of {what}: {', '.join(told)}")
 
 
-def draw(network: nn.Module, seed: int) -> None:
+def draw(network: nn.Module, seed: int, kinds: tuple[type[nn.Module], ...] = (nn.Conv2d,)) -> None:
     """Random weights after He et al. 2015, whose outputs neither vanish nor overflow in a network this deep.
 
-    torchvision's own for Inception give features around 1e10 before any training, PyTorch's 1e-8.
+    Layers of other `kinds` keep theirs, but for batch norms, which begin anew. torchvision's own for Inception give
+    features around 1e10 before any training, PyTorch's 1e-8.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for layer in network.modules():
-            if isinstance(layer, nn.Conv2d):
+            if isinstance(layer, kinds):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
                 if layer.bias is not None:
                     nn.init.zeros_(layer.bias)

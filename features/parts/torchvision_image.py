@@ -17,6 +17,8 @@ class TorchvisionFeature(NetworkFeature):
 
     architecture: ClassVar[str]
     """As torchvision names it."""
+    classifies: ClassVar[bool] = False
+    """Whether its last layer, which leads from features to an answer, is one of those it needs."""
 
     def __init__(
         self,
@@ -60,7 +62,8 @@ class TorchvisionFeature(NetworkFeature):
 
         with torch.device("meta"):  # no weights are drawn that others replace
             network = self.skeleton()
-        return torchvision_weights.fill(network, self.source, self.seed, self._key)
+        without = () if self.classifies else torchvision_weights.CLASSIFIERS
+        return torchvision_weights.fill(network, self.source, self.seed, self._key, without)
 
     def forward(self, pixels: Any) -> Any:
         from torchvision.transforms.functional import normalize

@@ -4,6 +4,7 @@ A file in torchvision's key layout is one of its downloads, or anything trained 
 the features to classes may be missing or of another size. Never is one taken in place of another.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,11 @@ def find(network: str, pretrained: str | None, preprocessing: str | None, key: s
     return Source(network, known[pretrained], _fetched(known[pretrained], key))
 
 
+def of_file(network: str, pretrained: str | None, key: str) -> Source:
+    """The file that `pretrained` names, or random weights; for what torchvision has no weights of."""
+    return Source(network, get_model_weights(network)[STANDARD], checkpoints.file_of(pretrained, key))
+
+
 def _unknown(name: str, known: Any, network: str) -> str:
     return f"no weights '{name}' of {network} in torchvision; it has {', '.join(known.__members__)}"
 
@@ -77,13 +83,14 @@ def _fetched(weights: WeightsEnum, key: str) -> Path:
     return file
 
 
-def fill(network: nn.Module, source: Source, seed: int, key: str) -> nn.Module:
+def fill(network: nn.Module, source: Source, seed: int, key: str, without: Sequence[str] = CLASSIFIERS) -> nn.Module:
     """Give a network on the device `meta` its weights, on the CPU, ready to use.
 
-    Raises `UserError` where those of the file are not its weights.
+    Keys of the file that begin with one of `without` are not read. Raises `UserError` where those of the file are not
+    its weights.
     """
     if source.file is None:
-        checkpoints.draw(network.to_empty(device="cpu"), seed)
+        checkpoints.draw(network.to_empty(device="cpu"), seed, kinds=(nn.Conv2d, nn.Linear))
     else:
-        checkpoints.load(network, source.file, f"{key}.pretrained", source.network, without=CLASSIFIERS)
+        checkpoints.load(network, source.file, f"{key}.pretrained", source.network, without=without)
     return network.float().eval().requires_grad_(False)

@@ -23,6 +23,7 @@ SMALL = {
     "efficientnet": {"pretrained": None, "image_size": 32},
     "fasttext": {"dimensions": 4, "minimum_count": 1, "buckets": 50, "epochs": 1},
     "glove": {"vectors": None, "dimensions": 4},
+    "iipa": {"pretrained": None, "image_size": 32},
     "image_stats": {},
     "inception": {"pretrained": None, "image_size": 75},
     "lda": {"topics": 3, "minimum_count": 1, "passes": 2},
