@@ -27,6 +27,7 @@ SMALL = {
     "image_stats": {},
     "inception": {"pretrained": None, "image_size": 75},
     "lda": {"topics": 3, "minimum_count": 1, "passes": 2},
+    "nima": {"pretrained": None, "network": "resnet18", "image_size": 75},
     "pixels": {"image_size": 8},
     "sentence": {},
     "tfidf": {},
