@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from models.base import flat, make, ranks, system_class
 from pipeline.base.code import hash_file
@@ -22,6 +23,8 @@ from pipeline.storage import store
 from pipeline.storage.examples import Examples, read_past
 
 FILE, SEAL = "system.json", "sha256"
+PREDICTED = ("post_id", "target", "part", "seed", "y", "prediction")
+"""Columns of data/predictions/<name>.parquet."""
 BySeed = dict[int, dict[str, Any]]
 
 
@@ -146,6 +149,12 @@ class Trained:
     def looks(self) -> bool:
         """Whether the system has attention."""
         return system_class(self.entry.module).looks
+
+
+def predictions(paths: Paths, name: str) -> pd.DataFrame:
+    """What one system predicted, a row a post, target, part and seed."""
+    with store.intact(store.existing(paths.predictions(name)), f"run dvc repro -f train@{name}"):
+        return pd.read_parquet(paths.predictions(name), columns=list(PREDICTED))
 
 
 def _damaged(folder: Path, file: str) -> UserError:

@@ -18,7 +18,7 @@ from pipeline.base import params
 from pipeline.base.errors import UserError, run_stage
 from pipeline.base.params import Params
 from pipeline.base.paths import Paths
-from pipeline.storage import links, store
+from pipeline.storage import links, plans, store
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def run(paths: Paths, p: Params, name: str) -> None:
     """Extract one entry of `features`; writes its file."""
     if name not in p.features:
         raise UserError(f"features.{name}: no such entry; known: {', '.join(p.features)}")
-    plan, entry = store.read_json(paths.plan("features", name)), p.features[name]
+    plan, entry = plans.read(paths, "features", name), p.features[name]
     if not plan["run"]:
         log.warning("features.%s left out: %s", name, plan["why"])
         left_out = {"feature": name, "module": entry.module, "arguments": entry.arguments, "why": plan["why"]}
@@ -52,7 +52,7 @@ def run(paths: Paths, p: Params, name: str) -> None:
 
 
 def _training(paths: Paths, posts: pd.DataFrame) -> np.ndarray:
-    splits = store.read_frame(paths.splits)
+    splits = store.read_frame(paths.splits, ["post_id", "part"])
     rows = store.join_positions(splits["post_id"].to_numpy(), posts["post_id"].to_numpy(), str(paths.splits))
     return splits["part"].to_numpy()[rows] == "train"
 

@@ -123,7 +123,7 @@ _STATUSES = 2
 def _remembered(memory: Path | None, packing: Packing, packed: set[str]) -> dict[Original, Outcome]:
     if memory is None or not memory.exists():
         return {}
-    frame = store.read_frame(memory)
+    frame = store.read_frame(memory, [*_MEMORY, "packing"])
     frame = frame[frame["packing"] == _key(packing)]
     outcomes = [Outcome(Original(*row[:3]), *row[3:]) for row in frame[_MEMORY].itertuples(index=False)]
     return {o.original: o for o in outcomes if o.status != "ok" or o.image_id in packed}

@@ -13,7 +13,7 @@ from pipeline.base import params, targets
 from pipeline.base.code import hash_file, hashes
 from pipeline.base.errors import run_stage
 from pipeline.base.paths import Paths
-from pipeline.storage import store
+from pipeline.storage import plans, store
 
 
 def main(paths: Paths = Paths()) -> None:
@@ -23,7 +23,7 @@ def main(paths: Paths = Paths()) -> None:
     feature_hashes = {f: hash_file(store.existing(paths.feature(f))) for f in p.features}
     feed = _feed(paths) if any(map(models.ranks, p.systems.values())) else {}
     for name, entry in p.systems.items():
-        plan = store.read_json(paths.plan("systems", name))
+        plan = plans.read(paths, "systems", name)
         columns = [*targets.columns_needed(p.dataset.targets), *plan["columns"]] if plan["run"] else []
         content = {
             "plan": plan,

@@ -7,7 +7,6 @@ first seed.
 """
 
 import logging
-import shutil
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,7 +14,7 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from models import base as models
-from models.trained import Trained
+from models.trained import Trained, predictions
 from pipeline.base import params
 from pipeline.base.errors import run_stage
 from pipeline.base.paths import Paths
@@ -32,8 +31,7 @@ def main(paths: Paths = Paths()) -> None:
     """Write the attention of every trained system that has any."""
     p = params.load(paths.params)
     target = next(iter(p.dataset.targets))
-    shutil.rmtree(paths.attention("any").parent, ignore_errors=True)
-    paths.attention("any").parent.mkdir(parents=True)
+    store.empty(paths.attention("any").parent)
     for name in p.systems:
         trained = Trained.open(paths, name)
         if trained.run and trained.looks:
@@ -42,7 +40,7 @@ def main(paths: Paths = Paths()) -> None:
 
 def write(paths: Paths, trained: Trained, target: str) -> None:
     """Write where one system looks in the test posts of a target, in the order of its predictions."""
-    frame = store.read_frame(paths.predictions(trained.name))
+    frame = predictions(paths, trained.name)
     own = (frame["target"] == target) & (frame["part"] == "test") & (frame["seed"] == trained.seeds[0])
     post_ids = frame.loc[own, "post_id"].tolist()
     weights = look(paths, trained, target, post_ids)

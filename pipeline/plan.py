@@ -150,7 +150,7 @@ def _looked_up(entry: Entry) -> list[Path]:
 
 def present_columns(paths: Paths) -> list[str]:
     """Columns of posts.parquet with at least one value."""
-    with pq.ParquetFile(store.existing(paths.posts)) as table:
+    with store.intact(store.existing(paths.posts)), pq.ParquetFile(paths.posts) as table:
         return [name for name in table.schema_arrow.names if _has_value(table, name)]
 
 

@@ -42,7 +42,7 @@ def main(paths: Paths = Paths(), arguments: Sequence[str] | None = None) -> None
     if out.suffix not in WRITERS:
         raise UserError(f"--out {out}: unknown ending; use one of {', '.join(WRITERS)}")
     frame = predict(paths, params.load(paths.params), asked.system, asked.posts, days=asked.days)
-    with store.atomic(out) as temporary:
+    with store.atomic(out, shared=True) as temporary:
         WRITERS[out.suffix](frame, temporary)
     log.info("%s: %d predictions of %s", out, len(frame), asked.system)
 
@@ -172,4 +172,4 @@ def _predict(
 
 
 if __name__ == "__main__":
-    run_stage(main)
+    run_stage(main, writes=False)

@@ -12,6 +12,7 @@ from pipeline.base.errors import CommandLine, UserError, run_stage
 from pipeline.readers.parts.drawn import words
 from pipeline.readers.parts.drawn.pictures import draw
 from pipeline.readers.parts.drawn.world import World, simulate
+from pipeline.storage import store
 
 log = logging.getLogger(__name__)
 
@@ -35,13 +36,13 @@ def write(folder: Path, *, posts: int, users: int, seed: int) -> None:
         raise UserError(f"--posts {posts} --users {users} --seed {seed}: expected at least 1 post, 1 user, seed 0")
     if folder.exists() and not (folder / "posts.jsonl").is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder}: not empty and no sample; choose another folder")
-    new = folder.with_name(f".{folder.name}.new")
-    shutil.rmtree(new, ignore_errors=True)
-    (new / "images").mkdir(parents=True)
+    new = store.empty(folder.with_name(f".{folder.name}.new"))
+    (new / "images").mkdir()
     world = simulate(posts=posts, users=users, seed=seed)
     _write_images(new, world, seed)
     _write_tables(new, world)
-    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        shutil.rmtree(folder)
     new.rename(folder)
     log.info("%s: %d posts of %d users, %d interactions", folder, posts, users, len(world.interactions))
 

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from models import base as models
-from models.trained import Learned, Trained
+from models.trained import PREDICTED, Learned, Trained
 from pipeline.base import params
 from pipeline.base.code import digest
 from pipeline.base.errors import UserError, run_stage
@@ -25,13 +25,12 @@ from pipeline.base.params import Params
 from pipeline.base.paths import Paths
 from pipeline.base.sections import Entry
 from pipeline.base.targets import SHARES
-from pipeline.storage import store
+from pipeline.storage import plans, store
 from pipeline.storage.examples import PARTS, Dataset, Examples
 from pipeline.storage.feed import Feed, Feeds
 
 log = logging.getLogger(__name__)
 
-COLUMNS = ("post_id", "target", "part", "seed", "y", "prediction")
 RANKED = ("list", "user_id", "post_id", "score", "part", "seed")
 """Columns of the predictions of a ranker."""
 
@@ -49,12 +48,10 @@ def train(paths: Paths, p: Params, name: str) -> None:
     """Train one entry of `systems`; writes its model folder and its predictions."""
     if name not in p.systems:
         raise UserError(f"systems.{name}: no such entry; known: {', '.join(p.systems)}")
-    plan = store.read_json(paths.plan("systems", name))
-    folder = paths.model(name)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    plan = plans.read(paths, "systems", name)
+    folder = store.empty(paths.model(name))
     trained = Trained(folder, p.systems[name], plan["run"], plan["why"])
-    predictions = [_nothing(RANKED if trained.ranks else COLUMNS)]
+    predictions = [_nothing(RANKED if trained.ranks else PREDICTED)]
     if trained.ranks and plan["run"]:
         trained = _with_lists(paths, p, trained)
     if trained.run:
@@ -169,7 +166,7 @@ def _predict(system: models.System, posts: Examples, part: str, seed: int) -> pd
     if not np.isfinite(prediction).all():
         raise UserError(f"{type(system).__name__} predicts no number for post {_first_odd(posts, prediction)!r}")
     columns = (posts.posts["post_id"], posts.target, part, seed, posts.y, prediction)
-    return pd.DataFrame(dict(zip(COLUMNS, columns, strict=True)))
+    return pd.DataFrame(dict(zip(PREDICTED, columns, strict=True)))
 
 
 def _score(ranker: models.Ranker, feed: Feed, part: str, seed: int) -> pd.DataFrame:

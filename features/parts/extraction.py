@@ -74,7 +74,8 @@ class Extractor:
         code = digest(f"features/{self.entry.module}.py", ["features"])
         made = {**self.feature.fingerprint(), "arguments": arguments, "code": code}
         if isinstance(self.feature, ImageFeature):
-            made["packing"] = store.read_json(images / "audit.json")["packing"]
+            packed = store.read_object(images / "audit.json", {"packing": dict[str, Any]}, "run dvc repro -f images")
+            made["packing"] = packed["packing"]
         return made
 
     def write(self, path: Path, posts: pd.DataFrame, *, images: Path, cache_root: Path, compute: Compute) -> None:
@@ -87,8 +88,6 @@ class Extractor:
             "fingerprint": self.fingerprint(images),
             "untrained": self.feature.untrained,
         }
-        for stray in path.parent.glob(f".{path.name}.*.tmp"):
-            stray.unlink()  # what a kill left
         made = self.feature
         header = {"shape": made.shape, "dtype": made.dtype, "names": made.names, "metadata": metadata}
         with store.FeatureWriter(path, **header) as writer:

@@ -2,11 +2,17 @@
 
 import argparse
 import errno
+import inspect
 import logging
 import os
 import sys
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import NoReturn
+
+from pipeline.base.alone import alone
+from pipeline.base.paths import Paths
 
 
 class UserError(Exception):
@@ -41,15 +47,29 @@ class CommandLine(argparse.ArgumentParser):
         raise UserError(f"{self.prog}: {message}; --help says more")
 
 
+@contextmanager
+def _alone(main: Callable[[], None]) -> Iterator[None]:
+    """Raise `UserError` where another process runs the same stage with the same argument in this folder."""
+    stage = " ".join([Path(inspect.getfile(main)).stem, *sys.argv[1:2]])
+    with alone(stage, Paths().locks) as first:
+        if not first:
+            raise UserError(f"{stage}: another process runs this stage here; wait for it, or end it")
+        yield
+
+
 _OF_THE_DISK = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 """A full or a read-only one, or folders of somebody else's."""
 
 
-def run_stage(main: Callable[[], None]) -> None:
-    """Run a stage's `main`; a `UserError` becomes one line on stderr and exit status 1."""
+def run_stage(main: Callable[[], None], *, writes: bool = True) -> None:
+    """Run a stage's `main`; a `UserError` becomes one line on stderr and exit status 1.
+
+    One that `writes` into the project does so alone.
+    """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
-        main()
+        with _alone(main) if writes and Paths().params.exists() else nullcontext():
+            main()
     except UserError as error:
         sys.exit(f"error: {' '.join(str(error).split())}")
     except OSError as error:

@@ -71,6 +71,11 @@ class Paths:
         return self.root / "data/cache"
 
     @property
+    def locks(self) -> Path:
+        """Which stages run."""
+        return self.cache / "locks"
+
+    @property
     def results(self) -> Path:
         """Small files people read."""
         return self.root / "results"

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from models.trained import predictions
 from pipeline.base.errors import UserError
 from pipeline.base.paths import Paths
 from pipeline.metrics import uncertainty
-from pipeline.storage import store
 
 PARTS = ("validation", "test")
 
@@ -32,7 +32,7 @@ def compare(paths: Paths, names: Sequence[str], targets: Collection[str]) -> lis
     """
     if not names:
         raise UserError("systems: none of them can run on this dataset; data/plan/systems/ says why")
-    frames = {name: store.read_frame(paths.predictions(name)) for name in names}
+    frames = {name: predictions(paths, name) for name in names}
     for name, frame in frames.items():
         _check(paths, name, frame)
     found = [_side_by_side(paths, frames, target, part) for target in targets for part in PARTS]

@@ -77,8 +77,10 @@ class ValueCache:
 def _ids(path: Path) -> np.ndarray | None:
     """The ids [n] of a file; None, and the file is gone, where it is damaged."""
     try:
-        return vectors.read(path)[0].column("id").to_numpy(zero_copy_only=False)
-    except (pa.ArrowInvalid, OSError, ValueError):  # mmap's of an empty file
+        ids = vectors.read(path)[0].column("id")
+        ids.validate(full=True)  # or what is damaged leads beyond the file, which ends the process
+        return ids.to_numpy(zero_copy_only=False)
+    except (pa.ArrowException, OSError, ValueError, LookupError):  # mmap's of an empty file
         log.warning("%s is damaged; its values are extracted again", path)
         path.unlink(missing_ok=True)
         return None
@@ -88,7 +90,8 @@ def write(folder: Path, ids: Sequence[str], values: np.ndarray) -> None:
     """Add values [n, *shape] of ids [n] as one file, which appears complete or not at all; any process may."""
     table = pa.table({"id": pa.array(ids, pa.string()), "value": vectors.to_binary(values)})
     name = hashlib.sha256("".join(ids).encode()).hexdigest()[:32]
-    with store.atomic(folder / f"{name}.arrow") as temporary, pa.ipc.new_file(str(temporary), table.schema) as writer:
+    shared = store.atomic(folder / f"{name}.arrow", shared=True)
+    with shared as temporary, pa.ipc.new_file(str(temporary), table.schema) as writer:
         writer.write_table(table)
 
 

@@ -162,7 +162,7 @@ class Dataset:
 
     def __init__(self, paths: Paths, *, features: Sequence[str], columns: Sequence[str], looks_back: bool = False):
         self._posts = store.read_frame(paths.posts, ["post_id", *columns])
-        splits = store.read_frame(paths.splits)
+        splits = store.read_frame(paths.splits, ["post_id", "part"])
         rows = store.join_positions(splits["post_id"].to_numpy(), self._posts["post_id"].to_numpy(), str(paths.splits))
         self._parts = splits["part"].to_numpy()[rows]
         self._features = {name: _read_feature(paths, name, self._posts["post_id"].to_numpy()) for name in features}

@@ -6,7 +6,6 @@ it from running again. So nobody owns their folder, data/files/<feature>; whoeve
 
 import os
 import shutil
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,9 +27,8 @@ def link(folder: Path, files: Sequence[Path]) -> None:
             stray.unlink(missing_ok=True)
     for name, target in wanted.items():
         if not (folder / name).is_symlink() or os.readlink(folder / name) != target:  # noqa: PTH115 - as it is written
-            temporary = folder / f".{uuid.uuid4().hex}.tmp"
-            temporary.symlink_to(target)
-            temporary.replace(folder / name)
+            (folder / name).unlink(missing_ok=True)
+            (folder / name).symlink_to(target)
     store.write_json(folder / NAMES, [file.name for file in files])
 
 

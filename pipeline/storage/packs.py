@@ -9,6 +9,7 @@ import json
 import logging
 import uuid
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -136,7 +137,7 @@ def scan(folder: Path, packing: Packing) -> pd.DataFrame:
                 if (file.schema_arrow.metadata or {}).get(_KEY) == _fingerprint(packing):
                     frame = file.read(columns=[name for name, _ in _FIELDS]).to_pandas()
                     frames.append(frame.assign(shard=path.name, row=np.arange(len(frame))))
-        except pa.ArrowInvalid:
+        except (pa.ArrowException, OSError, ValueError):
             log.warning("%s is damaged; its images are packed again", path)
     return pd.concat(frames, ignore_index=True).drop_duplicates("image_id", ignore_index=True)
 
@@ -155,14 +156,24 @@ def read_shard(path: Path, rows: Sequence[int] | np.ndarray) -> Iterator[tuple[s
     """Yield image_id and pixels, uint8 RGB [h, w, 3], of the given rows of one shard, in the shard's order."""
     wanted = np.zeros(max(rows, default=-1) + 1, dtype=bool)
     wanted[np.asarray(rows, dtype=np.int64)] = True
-    with pq.ParquetFile(path, memory_map=True) as file:
+    with ExitStack() as opened:
+        with store.intact(store.existing(path), _REMEDY):
+            file = opened.enter_context(pq.ParquetFile(path, memory_map=True))
         for group in range(-(-len(wanted) // ROW_GROUP)):
             inside = np.flatnonzero(wanted[group * ROW_GROUP : (group + 1) * ROW_GROUP])
-            if len(inside):
-                table = file.read_row_group(group, columns=["image_id", "jpeg"])
-                for row in inside.tolist():
-                    image_id = table["image_id"][row].as_py()
-                    yield image_id, pixels.decode(table["jpeg"][row].as_buffer(), f"{path}: image {image_id}")
+            for image_id, jpeg in _jpegs(path, file, group, inside.tolist()):
+                yield image_id, pixels.decode(jpeg, f"{path}: image {image_id}")
+
+
+_REMEDY = "remove it and run dvc repro -f images"
+
+
+def _jpegs(path: Path, file: pq.ParquetFile, group: int, rows: list[int]) -> list[tuple[str, pa.Buffer]]:
+    if not rows:
+        return []
+    with store.intact(path, _REMEDY):
+        table = file.read_row_group(group, columns=["image_id", "jpeg"])
+        return [(table["image_id"][row].as_py(), table["jpeg"][row].as_buffer()) for row in rows]
 
 
 def read_images(folder: Path, image_ids: Collection[str]) -> Iterator[tuple[str, np.ndarray]]:

@@ -7,12 +7,14 @@ valid hold NaN. The schema metadata carries shape, dtype, names and whatever the
 of that, of ids and of values.
 """
 
+import glob
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from beartype.door import is_bearable
 
 from pipeline.base.errors import UserError
 from pipeline.storage import vectors
@@ -33,9 +36,14 @@ BLOCK = 32_768
 
 
 @contextmanager
-def atomic(path: Path) -> Iterator[Path]:
-    """A temporary sibling of `path`, synced and renamed to it when the block ends without an error."""
+def atomic(path: Path, *, shared: bool = False) -> Iterator[Path]:
+    """A temporary sibling of `path`, synced and renamed to it when the block ends without an error.
+
+    Those that a kill left are removed, except where `path` is `shared` with processes that may write it just now.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    for stray in () if shared else path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        stray.unlink(missing_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         yield temporary
@@ -51,6 +59,14 @@ def publish(temporary: Path, path: Path) -> None:
     temporary.replace(path)
 
 
+def empty(folder: Path) -> Path:
+    """A folder with nothing in it, whatever was there."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    return folder
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON with sorted keys."""
     with atomic(path) as temporary:
@@ -61,6 +77,18 @@ def read_json(path: Path) -> Any:
     """Read JSON written by an earlier stage."""
     with intact(existing(path)):
         return json.loads(path.read_text(encoding="utf-8"))
+
+
+def read_object(path: Path, kinds: Mapping[str, Any], remedy: str) -> dict[str, Any]:
+    """Read a JSON object of an earlier stage that has these keys, each with a value of its type.
+
+    Raises `UserError` with the remedy for anything else.
+    """
+    with intact(existing(path), remedy):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not all(is_bearable(content[key], kind) for key, kind in kinds.items()):
+            raise TypeError
+        return content
 
 
 def write_frame(path: Path, frame: pd.DataFrame) -> None:

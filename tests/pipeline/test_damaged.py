@@ -4,13 +4,20 @@ import json
 import re
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 
+from features.parts.extraction import Extractor
 from models.base import flat
 from models.trained import Trained
-from pipeline import evaluate, look, predict, train
+from pipeline import evaluate, features, inputs, look, predict, train
 from pipeline.base import params
+from pipeline.base.compute import Compute
 from pipeline.base.errors import UserError
+from pipeline.base.sections import Entry
+from pipeline.report.attention.viewer import Viewer
+from pipeline.storage import store
+from pipeline.storage.packs import read_images
 from tests.conftest import write_params, write_posts_folder
 from tests.stages import run_stages
 
@@ -34,6 +41,7 @@ def paths(tmp_path_factory):
     write_posts_folder(root / "raw", images=False)
     made = write_params(root, features=FEATURES, systems=SYSTEMS)
     run_stages(made, results=False)
+    look.main(made)
     return made
 
 
@@ -129,7 +137,78 @@ def test_a_table_that_is_none_is_one_line(paths, name, how):
     assert re.search(rf"data/{name}\.parquet is damaged \(\w+\): remove it and run dvc repro$", str(error.value))
 
 
-@pytest.mark.parametrize("how", [how for how in OTHERS if how not in ("another type", "a list")])
+@pytest.mark.parametrize("how", OTHERS)
 def test_a_plan_that_is_none_is_one_line(paths, how):
-    with mutated(paths.plan("systems", "xgboost"), how), pytest.raises(UserError, match=r"xgboost\.json is damaged"):
+    p, said = params.load(paths.params), r"\.json is damaged \(\w+\): run dvc repro -f plan$"
+    for kind, name, stage in [
+        ("systems", "xgboost", lambda: train.train(paths, p, "xgboost")),
+        ("systems", "xgboost", lambda: inputs.main(paths)),
+        ("features", "user_time", lambda: features.run(paths, p, "user_time")),
+    ]:
+        with mutated(paths.plan(kind, name), how), pytest.raises(UserError, match=f"{name}{said}"):
+            stage()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("run", "yes"), ("why", 1), ("columns", "likes"), ("features", [1]), ("features", None)]
+)
+def test_a_plan_of_other_types_is_one_line(paths, key, value):
+    file = paths.plan("systems", "xgboost")
+    before = file.read_text()
+    store.write_json(file, {**store.read_json(file), key: value})
+    with pytest.raises(UserError, match=r"xgboost\.json is damaged \(TypeError\): run dvc repro -f plan$"):
         train.train(paths, params.load(paths.params), "xgboost")
+    file.write_text(before)
+
+
+@pytest.mark.parametrize("how", OTHERS)
+def test_what_packing_told_that_is_no_such_thing_is_one_line(paths, how, tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    (folder / "audit.json").write_bytes(MUTATIONS[how](b'{"packing": {"max_side": 64}}'))
+    with pytest.raises(UserError, match=r"audit\.json is damaged \(\w+\): run dvc repro -f images$"):
+        Extractor.make(Entry("image_stats", "image_stats"), Compute(workers=1)).fingerprint(folder)
+
+
+@pytest.mark.parametrize("how", OTHERS)
+def test_attention_and_predictions_that_are_none_are_one_line(paths, how):
+    viewer = Viewer(paths, Trained.open(paths, "uhan"), "likes")
+    with mutated(paths.attention("uhan"), how), pytest.raises(UserError, match=r"damaged \(\w+\): run dvc .* look$"):
+        _ = viewer.kinds
+    again = r"predictions/uhan\.parquet is damaged \(\w+\): run dvc repro -f train@uhan$"
+    for stage in (viewer.predictions, lambda: look.main(paths), lambda: evaluate.main(paths)):
+        with mutated(paths.predictions("uhan"), how), pytest.raises(UserError, match=again):
+            stage()
+
+
+def test_another_table_in_place_of_one_is_one_line(paths):
+    before = paths.splits.read_bytes()
+    paths.splits.write_bytes(paths.posts.read_bytes())
+    with pytest.raises(UserError, match=r"splits\.parquet is damaged"):
+        train.train(paths, params.load(paths.params), "xgboost")
+    paths.splits.write_bytes(before)
+
+
+@pytest.mark.parametrize("how", OTHERS)
+def test_a_pack_of_pictures_that_is_none_is_one_line(how, packed, draw, tmp_path):
+    index = packed(draw["pictures"](tmp_path / "raw", 3))
+    with mutated(tmp_path / "images" / index["shard"][0], how), pytest.raises(UserError, match=r"repro -f images$"):
+        list(read_images(tmp_path / "images", index["image_id"]))
+
+
+@pytest.mark.parametrize("names", [None, ["a", "b"]])
+def test_flipped_bits_of_a_feature_are_one_line_or_values(names, tmp_path):
+    """Wherever they lie; among those are keys and names that are no UTF-8 any more."""
+    path = tmp_path / "x.arrow"
+    with store.FeatureWriter(path, shape=(2,), dtype="float32", names=names, metadata={"of": "größe"}) as writer:
+        writer.append([f"p{i}" for i in range(9)], np.ones((9, 2), np.float32), np.ones(9, dtype=bool))
+    good, damaged = path.read_bytes(), 0
+    for place in range(0, len(good), 3):
+        path.unlink()
+        path.write_bytes(good[:place] + bytes([good[place] ^ 0xFF]) + good[place + 1 :])
+        try:
+            store.feature_metadata(path)
+            store.read_feature(path)
+        except UserError:
+            damaged += 1
+    assert damaged > len(good) / 6

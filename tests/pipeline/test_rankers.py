@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.trained import Trained
+from models.trained import PREDICTED, Trained
 from pipeline import candidates, inputs, plan, predict, train
 from pipeline.base import params
 from pipeline.base.errors import UserError
@@ -69,7 +69,7 @@ def test_a_ranker_scores_the_lists_of_validation_and_test(ready):
 
 def test_systems_beside_rankers_run_as_ever(ready):
     paths = ready()
-    assert list(run(paths, "mean")) == list(train.COLUMNS)
+    assert list(run(paths, "mean")) == list(PREDICTED)
     assert not Trained.open(paths, "mean").ranks
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from models.parts.loop import Run
-from models.trained import Trained
+from models.trained import PREDICTED, Trained
 from pipeline import inputs, train
 from pipeline.base import params
 from pipeline.base.errors import UserError
@@ -50,7 +50,7 @@ def ready(project, make_posts):
             roles = (entry or {}).get("features", [])
             columns = ["user_id"] if name == "user_mean" else []
             default = {"run": True, "columns": columns, "features": roles, "why": None}
-            store.write_json(paths.plan("systems", name), (plans or {}).get(name, default))
+            store.write_json(paths.plan("systems", name), default | (plans or {}).get(name, {}))
         return paths
 
     return build
@@ -127,7 +127,7 @@ def test_a_system_that_cannot_run_leaves_its_reason(ready):
     why = "the data lacks user_id"
     paths = ready({"user_mean": {}}, plans={"user_mean": {"run": False, "features": [], "why": why}})
     frame = run(paths, "user_mean")
-    assert list(frame.columns) == list(train.COLUMNS)
+    assert list(frame.columns) == list(PREDICTED)
     assert frame.empty
     trained = Trained.open(paths, "user_mean")
     assert (trained.run, trained.why) == (False, why)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from models.trained import Trained
+from models.trained import Trained, predictions
 from pipeline.base.paths import Paths
 from pipeline.report.attention.charts import Sight
 from pipeline.storage import store
@@ -75,21 +75,23 @@ class Viewer:
 
     def predictions(self) -> pd.DataFrame:
         """`post_id`, `y` and `prediction` of the test part."""
-        frame = store.read_frame(self._paths.predictions(self.name))
+        frame = predictions(self._paths, self.name)
         own = (frame["target"] == self.target) & (frame["part"] == "test") & (frame["seed"] == self.seed)
         return frame.loc[own, ["post_id", "y", "prediction"]].reset_index(drop=True)
 
 
 def attention_of(paths: Paths, name: str) -> dict[str, np.ndarray]:
     """What data/attention/ has of a system: `post_id` [n], and the weights [n, m] of each kind."""
-    table = pq.read_table(paths.attention(name)).combine_chunks()
-    values = {"post_id": table["post_id"].to_numpy()}
-    for kind in table.column_names[1:]:
-        column = table[kind].combine_chunks()
-        # Texts, such as the posts that `past` is on, are objects.
-        flat = column.flatten().to_numpy(zero_copy_only=False)
-        values[kind] = flat.reshape(len(table), column.type.list_size)
-    return values
+    path = paths.attention(name)
+    with store.intact(store.existing(path), "run dvc repro -f look"):
+        table = pq.read_table(path).combine_chunks()
+        values = {"post_id": table["post_id"].to_numpy()}
+        for kind in table.column_names[1:]:
+            column = table[kind].combine_chunks()
+            # Texts, such as the posts that `past` is on, are objects.
+            flat = column.flatten().to_numpy(zero_copy_only=False)
+            values[kind] = flat.reshape(len(table), column.type.list_size)
+        return values
 
 
 def grid(weights: np.ndarray | None) -> np.ndarray | None:
