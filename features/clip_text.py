@@ -71,12 +71,8 @@ class ClipText(TextNetworkFeature):
         return (self.source.config["embed_dim"],)
 
     def fingerprint(self) -> dict[str, Any]:
-        import open_clip
-        import torch
-
         return {
-            "weights": self.source.sha256() or f"random, seed {self.seed}",
-            "libraries": {"open_clip": open_clip.__version__, "torch": torch.__version__},
+            **self.source.fingerprint(self.seed),
             "device": self.device.partition(":")[0],
             "precision": self.precision,
         }

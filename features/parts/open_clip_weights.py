@@ -68,9 +68,12 @@ class Source:
             **merge_preprocess_dict(merge_preprocess_dict(PreprocessCfg(), self.preprocess), {"size": size})
         )
 
-    def sha256(self) -> str | None:
-        """Hash of the file of the weights."""
-        return None if self.weights is None else hash_file(self.weights)
+    def fingerprint(self, seed: int) -> dict[str, Any]:
+        """What decides the encoder: its weights, and the libraries that run it."""
+        return {
+            "weights": f"random, seed {seed}" if self.weights is None else hash_file(self.weights),
+            "libraries": {"open_clip": open_clip.__version__, "torch": torch.__version__},
+        }
 
 
 def find(encoder: str, weights: str | None, key: str, image_size: int | None = None) -> Source:

@@ -87,7 +87,7 @@ class WordsRegions(Composed):
         (name,) = self.features[role]
         values = train.features[name]
         if role == "regions" and len(values.shape) != 3:
-            raise UserError(f"features.regions: {name} has no regions; use vgg_regions")
+            raise UserError(f"features.regions: {name} has no regions; use timm_regions or vgg_regions")
         if role == "words" and (len(values.shape) != 2 or values.dtype.kind not in "iu"):
             raise UserError(f"features.words: {name} has no numbers of words; use words")
         return values.shape[2] if role == "regions" else max(UNKNOWN_WORD, int(values.values.max(initial=0))) + 1

@@ -148,7 +148,7 @@ def test_an_ablation_needs_no_role_it_goes_without():
 @pytest.mark.parametrize(
     ("values", "changes", "match"),
     [
-        ({"regions": np.zeros((80, 6), np.float32)}, {}, "use vgg_regions"),
+        ({"regions": np.zeros((80, 6), np.float32)}, {}, "use timm_regions or vgg_regions"),
         ({"words": np.zeros((80, 4), np.float32)}, {}, "use words"),
         ({}, {"region_layer": "none"}, "region_layer: none needs hidden: 7"),
     ],
