@@ -5,13 +5,14 @@ Table 1 and Figure 1 of `uhan`; Figure 2 of `picture-or-words`, whose counts are
 
 from collections.abc import Mapping
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from pipeline.base.params import Params
 from pipeline.base.paths import Paths
-from pipeline.report import charts
+from pipeline.report import charts, fonts
 from pipeline.report.attention.charts import drawable
 from pipeline.storage import packs, store
 
@@ -85,8 +86,9 @@ def popular(paths: Paths, target: str) -> Figure | None:
         return None
     chosen = {user: _evenly(posts[posts["user_id"] == user]) for user in most}
     pixels = dict(packs.read_images(paths.images, list({i for rows in chosen.values() for i in rows["image_id"]})))
-    rows = [(drawable(str(user)), _pictures(of_user, target, pixels)) for user, of_user in chosen.items()]
-    return charts.gallery(rows, f"Pictures of {len(rows)} users by {target}, the most popular first")
+    with mpl.rc_context({"font.family": fonts.families([target, *map(str, chosen)])}):
+        rows = [(drawable(str(user)), _pictures(of_user, target, pixels)) for user, of_user in chosen.items()]
+        return charts.gallery(rows, f"Pictures of {len(rows)} users by {target}, the most popular first")
 
 
 def _pictures(posts: pd.DataFrame, target: str, pixels: Mapping[str, np.ndarray]) -> list[tuple[str, np.ndarray]]:

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import cv2
+import matplotlib as mpl
 import numpy as np
 from matplotlib import font_manager
 from matplotlib.axes import Axes
@@ -22,13 +23,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
+from pipeline.report import fonts
 from pipeline.report.charts import BLUE, LIGHT, ORANGE
 
 SCALE = (3.0, 6.0)
 """Full orange stands for the largest attention of its kind, in equal shares, kept between these."""
 STRENGTH = 0.8
 """Share of orange where it is fullest."""
-DPI, FONT = 100, "DejaVu Sans"
+DPI = 100
 SIZE, TITLE_SIZE, LINE, LINES = 7.5, 8, 0.155, 9
 """Points of the words' letters and of a title's; inches a line of words; lines of them a cell has at most."""
 SPACE, SHADED = 0.04, 0.07
@@ -81,7 +83,17 @@ class Cell:
 
 
 def figure(rows: Sequence[Sequence[Cell]], *, title: str, width: float = 2.2) -> Figure:
-    """All cells, `width` inches wide each, and below them what the colour means."""
+    """All cells, `width` inches wide each, and below them what the colour means.
+
+    In fonts of the system that have the signs of all its texts.
+    """
+    words = (word for row in rows for cell in row if cell.sight for word in cell.sight.words)
+    texts = [title, *words, *(text for row in rows for cell in row for text in (cell.title, cell.caption, cell.text))]
+    with mpl.rc_context({"font.family": fonts.families(texts)}):
+        return _figure(rows, title, width)
+
+
+def _figure(rows: Sequence[Sequence[Cell]], title: str, width: float) -> Figure:
     columns, sights = max(map(len, rows)), [c.sight for row in rows for c in row if c.sight]
     tops = Tops(scale([s.visual for s in sights]), scale([s.textual for s in sights]))
     texts = [[_flow(cell, width) for cell in row] for row in rows]
@@ -147,22 +159,13 @@ def shade(share: float, top: float) -> tuple[float, ...]:
 
 
 def drawable(text: str) -> str:
-    """The text with a box for what the font has no sign for, in one line."""
-    signs = _font().get_charmap()
-    return "".join(sign if ord(sign) in signs else "□" for sign in " ".join(text.split()))
-
-
-@cache
-def _font() -> Any:
-    return font_manager.get_font(font_manager.findfont(FONT))
+    """The text in one line, what no font in use has escaped."""
+    return fonts.readable(" ".join(text.split()))
 
 
 def _wide(word: str, size: float = SIZE) -> float:
     """Inches a word takes."""
-    return (
-        _renderer().get_text_width_height_descent(word, font_manager.FontProperties(family=FONT, size=size), False)[0]
-        / DPI
-    )
+    return _renderer().get_text_width_height_descent(word, font_manager.FontProperties(size=size), False)[0] / DPI
 
 
 @cache

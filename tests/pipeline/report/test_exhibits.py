@@ -108,11 +108,11 @@ def test_three_users_with_most_pictures_from_most_to_least_popular(with_pictures
 
 def test_any_name_can_be_drawn(with_pictures):
     posts = store.read_frame(with_pictures.posts)
-    names = {"a": "$猫$", "b": "犬", "c": "$\\x"}
+    names = {"a": "$\U000f0000$", "b": "größe", "c": "$\\x"}
     store.write_frame(with_pictures.posts, posts.assign(user_id=posts["user_id"].replace(names)))
     drawn = exhibits.popular(with_pictures, "likes")
     assert png(drawn)
-    assert [panel.get_ylabel() for panel in drawn.axes if panel.get_ylabel()] == ["$□$", "□", "$\\x"]
+    assert [panel.get_ylabel() for panel in drawn.axes if panel.get_ylabel()] == ["$\\U000f0000$", "größe", "$\\x"]
 
 
 @pytest.mark.slow

@@ -3,8 +3,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from matplotlib import font_manager
+from matplotlib.text import Text
 from PIL import Image
 
+from pipeline.report import fonts
 from pipeline.report.attention import charts as charts
 from pipeline.report.attention.charts import Cell, Sight
 
@@ -90,9 +93,29 @@ def test_shades_go_from_white_to_orange_and_no_further():
     assert all(0 <= c <= 1 for c in charts.shade(9, 3))
 
 
-def test_signs_without_a_glyph_are_boxes_and_lines_one():
-    assert charts.drawable("a  b\n\tc\x00") == "a b c□"
-    assert charts.drawable("Fluß, 猫 and 🦊") == "Fluß, □ and □"
+NOWHERE = "\U000f0000"
+"""A private sign that no font of a system has."""
+
+
+def test_signs_without_a_glyph_are_escaped_and_lines_one():
+    assert charts.drawable("a  b\n\tc\x00") == "a b c\\x00"
+    assert charts.drawable(f"Fluß and {NOWHERE}") == "Fluß and \\U000f0000"
+
+
+def test_words_of_any_script_are_drawn_in_a_font_that_has_them(monkeypatch):
+    own, other = (fonts._signs(font_manager.findfont(name)) for name in (fonts.OWN, "STIXGeneral"))
+    sign = min(other - own)
+    monkeypatch.setattr(fonts, "NO_LETTERS", ())
+    listed = [font for font in font_manager.fontManager.ttflist if font.name in (fonts.OWN, "STIXGeneral")]
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", listed)
+    weights = {"visual": np.full((2, 2), 0.25), "textual": np.array([0.5, 0.5]), "inter": np.array([0.5, 0.5])}
+    sight = Sight([f"word{sign}", NOWHERE], **weights)
+    cells = [Cell(f"title{sign}", plain(8, 8), text=f"text{sign}"), Cell("seen", plain(8, 8), sight=sight)]
+    drawn = charts.figure([cells], title=f"all {sign}")
+    said = {text.get_text(): text.get_fontfamily() for text in drawn.findobj(Text)}
+    assert {f"word{sign}", f"text{sign}", f"title{sign}", f"all {sign}", "\\U000f0000"} <= set(said)
+    assert all(said[text] == [fonts.OWN, "STIXGeneral"] for text in said if sign in text)
+    assert charts.png(drawn)  # without a warning, which would be an error
 
 
 def test_what_does_not_fit_ends_in_an_ellipsis():
@@ -102,7 +125,7 @@ def test_what_does_not_fit_ends_in_an_ellipsis():
     assert 3 < len(cut) < 15
     assert len(charts.fitting("i" * 50, 1)) > len(cut)
     assert charts.fitting("boat", 0) == "…"
-    assert charts.fitting("猫" * 10_000, 1).endswith("□…")
+    assert charts.fitting(NOWHERE * 10_000, 1).startswith("\\U000f")
 
 
 def flow(text="", width=2.2, **sight):
