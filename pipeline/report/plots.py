@@ -59,32 +59,42 @@ def draw(
         if tested:
             save(charts.leaderboard({labels[t]: rows[t] for t in tested}, ceilings), folder / "leaderboard.png")
         for target, c in tested.items():
-            predictions = {name: c.predictions[name][0] for name in rows[target]["system"]}
-            save(panels.real_vs_predicted(c.y, predictions, labels[target]), folder / f"real_vs_predicted_{target}.png")
-            errors = panels.error_distribution(c.y, predictions, labels[target])
-            save(errors, folder / f"error_distribution_{target}.png")
-            save(panels.ranks(c.y, predictions, labels[target]), folder / f"ranks_{target}.png")
-            if shares[target]:
-                save(charts.importance(shares[target]), folder / f"importance_{target}.png")
-            if drawn := ratios.draw(systems, rows[target]):
-                save(drawn, folder / f"ratios_{target}.png")
+            _save_those(_of_target(c, rows[target], labels[target], shares[target]), folder, f"_{target}")
+            _save_those({"ratios": ratios.draw(systems, rows[target])}, folder, f"_{target}")
         for target, rows_of_target in losses.groupby("target", sort=False):
             save(panels.curves(rows_of_target, labels[target]), folder / f"curves_{target}.png")
-        for name, drawn in (
-            ("image_stats", image_measures(paths)),
-            ("counts", exhibits.two_counts(paths, transforms)),
-        ):
-            if drawn:
-                save(drawn, folder / f"{name}.png")
-        if weights := modalities.mean_weights(paths, systems):
-            drawn = charts.importance(weights, "mean weight over the test posts")
-            save(drawn, folder / "modalities.png")
+        weights = modalities.mean_weights(paths, systems)
+        drawn = {
+            "image_stats": image_measures(paths),
+            "counts": exhibits.two_counts(paths, transforms),
+            "modalities": charts.importance(weights, "mean weight over the test posts") if weights else None,
+        }
+        _save_those(drawn, folder)
         if pictures := exhibits.popular(paths, next(iter(transforms))):
             with store.atomic(folder / "popular.png") as temporary:
                 temporary.write_bytes(png(pictures))
     seeing.draw(paths, systems, transforms, folder)
     sequences.draw(paths, systems, transforms, folder)
     write_points(paths.results / "points.csv", tested, rows, ceilings)
+
+
+def _of_target(
+    c: Comparison, rows: pd.DataFrame, label: str, shares: Mapping[str, Mapping[str, float]]
+) -> dict[str, Figure | None]:
+    """The panels of one target by their names."""
+    predictions = {name: c.predictions[name][0] for name in rows["system"]}
+    return {
+        "real_vs_predicted": panels.real_vs_predicted(c.y, predictions, label),
+        "error_distribution": panels.error_distribution(c.y, predictions, label),
+        "ranks": panels.ranks(c.y, predictions, label),
+        "importance": charts.importance(shares) if shares else None,
+    }
+
+
+def _save_those(drawn: Mapping[str, Figure | None], folder: Path, ending: str = "") -> None:
+    for name, figure in drawn.items():
+        if figure is not None:
+            save(figure, folder / f"{name}{ending}.png")
 
 
 def save(figure: Figure, path: Path) -> None:
