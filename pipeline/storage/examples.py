@@ -195,7 +195,8 @@ class Dataset:
         return Examples(posts, features, y, target, transform.name, past)
 
     def _past(self, columns: Sequence[str]) -> Examples:
-        return _in_order(self._posts[list(columns)], self._features)
+        posts: Any = self._posts[list(columns)]
+        return _in_order(posts, self._features)
 
 
 def unpublished(

@@ -75,7 +75,7 @@ def described(paths: Paths, viewer: Viewer, post_ids: Sequence[str]) -> list[Cel
     truth = viewer.trained.transform(viewer.target).apply(
         posts[viewer.target].to_numpy(np.float64, na_value=np.nan), targets.days_online(posts)
     )
-    said = posts.reindex(columns=[*TEXTS, *LEVELS]).fillna("").astype(str)
+    said = posts.reindex(columns=[*TEXTS, *LEVELS]).astype(object).fillna("").astype(str)
     categories = said[list(LEVELS)].agg(lambda levels: " / ".join(filter(None, levels)), axis=1)
     words = categories + " " + said["title"].where(said["title"] != "", said["text"])
     return [
