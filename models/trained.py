@@ -5,7 +5,7 @@ Shapes: n posts.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from pipeline.storage.examples import Examples, read_past
 FILE, SEAL = "system.json", "sha256"
 PREDICTED = ("post_id", "target", "part", "seed", "y", "prediction")
 """Columns of data/predictions/<name>.parquet."""
+RANKED = ("list", "user_id", "post_id", "score", "part", "seed")
+"""Those of a ranker."""
 BySeed = dict[int, dict[str, Any]]
 
 
@@ -151,10 +153,10 @@ class Trained:
         return system_class(self.entry.module).looks
 
 
-def predictions(paths: Paths, name: str) -> pd.DataFrame:
-    """What one system predicted, a row a post, target, part and seed."""
+def predictions(paths: Paths, name: str, columns: Sequence[str] = PREDICTED) -> pd.DataFrame:
+    """What one system predicted, a row a post, target, part and seed; of a ranker, with its `columns`, a row a pair."""
     with store.intact(store.existing(paths.predictions(name)), f"run dvc repro -f train@{name}"):
-        return pd.read_parquet(paths.predictions(name), columns=list(PREDICTED))
+        return pd.read_parquet(paths.predictions(name), columns=list(columns))
 
 
 def _damaged(folder: Path, file: str) -> UserError:

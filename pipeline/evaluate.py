@@ -1,7 +1,7 @@
 """data/predictions/ -> results/: metrics.json, leaderboard, the papers' tables, loss curves, plots.
 
-Systems are compared on the same posts alone. Intervals and tests are of the test part; what systems tuned
-on gets its metrics and no more.
+Systems are compared on the same posts alone, rankers on the same lists; the two never stand in one table. Intervals
+and tests are of the test part; what systems tuned on gets its metrics and no more.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -12,13 +12,13 @@ import pandas as pd
 
 from models.trained import Trained
 from pipeline.base import params
-from pipeline.base.errors import run_stage
+from pipeline.base.errors import UserError, run_stage
 from pipeline.base.paths import Paths
 from pipeline.base.sections import Scoring
-from pipeline.metrics import regression as metrics
 from pipeline.metrics import uncertainty
-from pipeline.report import curves, leaderboard, notes, plots, tables
-from pipeline.report.comparison import Comparison, against, compare
+from pipeline.metrics.tasks import POPULARITY, RANKING, Task
+from pipeline.report import curves, leaderboard, plots, tables
+from pipeline.report.comparison import Comparison, against, compare, compare_rankers
 from pipeline.storage import store
 
 Row = dict[str, Any]
@@ -28,23 +28,32 @@ def main(paths: Paths = Paths()) -> None:
     """Score the predictions of every system of params.yaml and write results/."""
     p = params.load(paths.params)
     systems = {name: Trained.open(paths, name) for name in p.systems}
-    comparisons = compare(paths, [name for name, trained in systems.items() if trained.run], p.dataset.targets)
+    ran = [name for name, trained in systems.items() if trained.run]
+    if not ran:
+        raise UserError("systems: none of them can run on this dataset; data/plan/systems/ says why")
+    popularity = {name: trained for name, trained in systems.items() if not trained.ranks}
+    rankers = {name: trained for name, trained in systems.items() if trained.ranks}
+    comparisons = compare(paths, [name for name in popularity if name in ran], p.dataset.targets)
+    ranked = compare_rankers(paths, [name for name in rankers if name in ran])
     ceilings = {name for name, entry in p.systems.items() if entry.module == "ceiling"}
     rows = [row for c in comparisons for row in score(c, p.evaluate, seed=p.seed, ceilings=ceilings)]
-    table = leaderboard.table(rows, p)
-    store.write_json(paths.results / "metrics.json", nested(rows, systems))
-    leaderboard.write_csv(paths.results / "leaderboard.csv", table)
-    leaderboard.write_markdown(paths.results / "leaderboard.md", table, notes.of(table, systems, p))
-    tables.write(paths, comparisons, table, systems, p)
+    rows_ranked = [row for c in ranked for row in score(c, p.evaluate, seed=p.seed)]
+    store.write_json(paths.results / "metrics.json", nested(rows, popularity) | nested(rows_ranked, rankers, RANKING))
+    table = leaderboard.write(paths.results, rows, popularity, p, POPULARITY)
+    table_ranked = leaderboard.write(paths.results, rows_ranked, rankers, p, RANKING)
+    tables.write(paths, comparisons, table, popularity, p)
     losses = curves.table(systems)
     curves.write(paths.results / "curves.csv", losses)
-    plots.draw(paths, comparisons, table, systems, losses=losses, transforms=p.dataset.targets, ceilings=ceilings)
+    ranking = losses["system"].isin(list(rankers))
+    drawn = {"losses": losses[~ranking], "transforms": p.dataset.targets, "ceilings": ceilings}
+    plots.draw(paths, comparisons, table, popularity, **drawn)
+    plots.draw_rankers(paths, ranked, table_ranked, losses[ranking])
 
 
 def score(comparison: Comparison, scoring: Scoring, *, seed: int, ceilings: Collection[str] = ()) -> list[Row]:
     """A row a system: every metric that is defined, intervals, spread over seeds, p-values against the best."""
-    functions, y = metrics.discover(), comparison.y
-    sets = np.concatenate(list(comparison.predictions.values()))  # [m, n], a row a system and seed
+    functions, y = comparison.task.metrics, comparison.y
+    sets = np.concatenate(list(comparison.predictions.values()))  # [m, n] or [m, n, k], a row a system and seed
     owner = np.repeat(list(comparison.predictions), [len(of_seeds) for of_seeds in comparison.predictions.values()])
     scores = {metric: function(y, sets) for metric, function in functions.items()}  # [m] each
     tested = comparison.part == "test" and len(y) > 1
@@ -76,8 +85,9 @@ def _interval(metric: str, resampled: np.ndarray, confidence: float) -> Row:
 
 
 def _against_best(comparison: Comparison, rows: Sequence[Row], ceilings: Collection[str]) -> dict[str, Row]:
-    """Paired t-tests on each post's absolute error, averaged over seeds, against the lowest RMSE."""
-    rivals = sorted((row["rmse"], row["system"]) for row in rows if row["system"] not in ceilings)
+    """Paired t-tests on each unit's loss, averaged over seeds, against the best system."""
+    leading, sign = comparison.task.leading, 1 if comparison.task.lowest else -1
+    rivals = sorted((sign * row[leading], row["system"]) for row in rows if row["system"] not in ceilings)
     if not rivals:
         return {}
     (_, best), *others = rivals
@@ -85,13 +95,13 @@ def _against_best(comparison: Comparison, rows: Sequence[Row], ceilings: Collect
     return {name: {"p_vs_best": p, "p_holm": holm} for name, (p, holm) in tested.items()}
 
 
-def nested(rows: Sequence[Row], systems: Mapping[str, Trained]) -> dict[str, Any]:
+def nested(rows: Sequence[Row], systems: Mapping[str, Trained], task: Task = POPULARITY) -> dict[str, Any]:
     """What metrics.json holds: system -> target -> metric of the test part, and the system's own `report`."""
     content: dict[str, Any] = {}
     for row in rows:
         if row["part"] != "test":
             continue
-        values = {m: significant(row[m]) for m in metrics.discover() if m in row}
+        values = {m: significant(row[m]) for m in task.metrics if m in row}
         report = mean_report(systems[row["system"]].targets[row["target"]].report)
         content.setdefault(row["system"], {})[row["target"]] = {
             "n": row["n"],

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from models import base as models
-from models.trained import PREDICTED, Learned, Trained
+from models.trained import PREDICTED, RANKED, Learned, Trained
 from pipeline.base import params
 from pipeline.base.code import digest
 from pipeline.base.errors import UserError, run_stage
@@ -30,9 +30,6 @@ from pipeline.storage.examples import PARTS, Dataset, Examples
 from pipeline.storage.feed import Feed, Feeds
 
 log = logging.getLogger(__name__)
-
-RANKED = ("list", "user_id", "post_id", "score", "part", "seed")
-"""Columns of the predictions of a ranker."""
 
 
 def main(paths: Paths = Paths()) -> None:

@@ -6,21 +6,14 @@ resamples at once. The error is prediction minus y (our reading of the papers' t
 sign): a positive mean error says that popularity was overestimated.
 """
 
-import inspect
-import sys
-from collections.abc import Callable
-
 import numpy as np
 
-Metric = Callable[[np.ndarray, np.ndarray], np.ndarray]
+from pipeline.metrics.shared import Metric, centred_ranks, functions_of
 
 
 def discover() -> dict[str, Metric]:
     """Every metric of this module by name, in the order they stand here."""
-    module = sys.modules[__name__]
-    functions = inspect.getmembers(module, inspect.isfunction)
-    metrics = [(n, f) for n, f in functions if f.__module__ == __name__ and n != "discover" and not n.startswith("_")]
-    return dict(sorted(metrics, key=lambda item: item[1].__code__.co_firstlineno))
+    return functions_of(__name__)
 
 
 def rmse(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
@@ -61,7 +54,7 @@ def error_variance(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
 
 def spearman(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     """Spearman's rank correlation, ties at their mean rank; undefined where either side is constant."""
-    return _cosine(_centred_ranks(y), _centred_ranks(prediction))
+    return _cosine(centred_ranks(y), centred_ranks(prediction))
 
 
 def pearson(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
@@ -80,18 +73,3 @@ def _cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     covariance = np.sum(a * b, axis=-1)
     scale = np.sqrt(np.sum(a * a, axis=-1) * np.sum(b * b, axis=-1))
     return np.where(scale > 0, covariance / np.where(scale > 0, scale, 1), np.nan)
-
-
-def _centred_ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks along the last axis less their mean; ties share their mean rank."""
-    n = values.shape[-1]
-    rows = values.reshape(-1, n)
-    order = np.argsort(rows, axis=-1) + n * np.arange(len(rows))[:, None]
-    ordered = rows.ravel()[order]
-    first = np.ones(ordered.shape, dtype=bool)  # of each run of equal values
-    first[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
-    starts = np.flatnonzero(first)
-    lengths = np.diff(starts, append=ordered.size)
-    ranks = np.empty(ordered.size)
-    ranks[order.ravel()] = np.repeat(starts % n + (lengths - 1) / 2, lengths)
-    return (ranks - (n - 1) / 2).reshape(values.shape)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pipeline.metrics.regression import Metric
+from pipeline.metrics.shared import Metric
 
 _NUMBERS_AT_ONCE = 2**18
 

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pipeline.metrics.tasks import POPULARITY, Task
 from pipeline.report.fonts import readable
 
 BLUE, ORANGE, GREY, LIGHT = "#0072B2", "#D55E00", "#666666", "#9CC9E3"  # Okabe and Ito's, and a tint
@@ -26,27 +27,31 @@ BARS = 12
 """Inputs a panel of importance names."""
 
 
-def leaderboard(tables: Mapping[str, pd.DataFrame], ceilings: Collection[str]) -> Figure:
-    """RMSE of every system with its interval, a panel a target; `tables` are rows of the test part by axis label."""
+def leaderboard(tables: Mapping[str, pd.DataFrame], ceilings: Collection[str], task: Task = POPULARITY) -> Figure:
+    """The leading metric of every system with its interval, a panel a target.
+
+    `tables` are rows of the test part by axis label.
+    """
     tallest = max(len(rows) for rows in tables.values())
     columns = min(2, len(tables))
     lines = -(-len(tables) // columns)
     figure = Figure(figsize=(4 + 4.5 * columns - 0.5, lines * (1.1 + 0.3 * tallest)))
     panels = figure.subplots(lines, columns, squeeze=False).ravel()
     for panel, (label, rows) in zip(panels, tables.items(), strict=False):
-        _bars(panel, rows, ceilings)
-        panel.set_xlabel(f"RMSE of {label}, test part, n = {rows['n'].iloc[0]}")
+        _bars(panel, rows, ceilings, task.leading)
+        what = f"{task.heads[task.leading]} of {label}"
+        panel.set_xlabel(f"{what}, test part, n = {rows['n'].iloc[0]}{task.counted}")
     for panel in panels[len(tables) :]:
         panel.set_axis_off()
     return figure
 
 
-def _bars(panel: Axes, rows: pd.DataFrame, ceilings: Collection[str]) -> None:
+def _bars(panel: Axes, rows: pd.DataFrame, ceilings: Collection[str], metric: str) -> None:
     """One bar a system, the best on top; the ceiling also as a line."""
     best = next((name for name in rows["system"] if name not in ceilings), None)
     colours = [GREY if name in ceilings else BLUE if name == best else LIGHT for name in rows["system"]]
-    value = rows["rmse"].to_numpy()
-    low, high = (rows[f"rmse_{end}"].fillna(rows["rmse"]).to_numpy() for end in ("low", "high"))
+    value = rows[metric].to_numpy()
+    low, high = (rows[f"{metric}_{end}"].fillna(rows[metric]).to_numpy() for end in ("low", "high"))
     at = np.arange(len(rows))
     panel.barh(at, value, color=colours, height=0.7)
     reach = [np.maximum(value - low, 0), np.maximum(high - value, 0)]

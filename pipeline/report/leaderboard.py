@@ -1,4 +1,4 @@
-"""The leaderboard: a row a system, target and part, as CSV with every number and as Markdown to read.
+"""The leaderboards, one a task: a row a system, target and part, as CSV with every number and as Markdown to read.
 
 Every row names its dataset and protocol; a table never holds two of them.
 """
@@ -10,41 +10,48 @@ from typing import Any
 
 import pandas as pd
 
+from models.trained import Trained
 from pipeline.base.params import Params
-from pipeline.metrics import regression as metrics
-from pipeline.report import protocol, published
+from pipeline.metrics.tasks import POPULARITY, RANKING, TASKS, Task
+from pipeline.report import notes, protocol, published
 from pipeline.storage import store
 
-_COLUMNS = {  # of leaderboard.md, which has no room for more
-    "rmse": "RMSE",
-    "rmse_interval": "interval",
-    "mae": "MAE",
-    "median_absolute_error": "MedAE",
-    "mean_error": "ME",
-    "error_variance": "variance",
-    "spearman": "Spearman",
-    "p_holm": "p",
-    "published": "published",
-}
-SHORT = {**_COLUMNS, "mse": "MSE", "pearson": "Pearson", "precision_at_1": "P@1", "precision_at_3": "P@3", "auc": "AUC"}
+SHORT = {"mse": "MSE", "pearson": "Pearson", **{metric: head for task in TASKS for metric, head in task.heads.items()}}
 UNDEFINED = "–"
 
 
-def table(rows: Sequence[Mapping[str, Any]], p: Params) -> pd.DataFrame:
-    """All rows with dataset and protocol, by target (as in params.yaml), part and RMSE."""
-    names = list(metrics.discover())
+def write(
+    folder: Path, rows: Sequence[Mapping[str, Any]], systems: Mapping[str, Trained], p: Params, task: Task
+) -> pd.DataFrame:
+    """Write both files of a task; returns its table. `systems` are those of params.yaml that it is of."""
+    frame, stem = table(rows, p, task), task.file("leaderboard")
+    write_csv(folder / f"{stem}.csv", frame)
+    write_markdown(folder / f"{stem}.md", frame, notes.of(frame, systems, p, task), task)
+    return frame
+
+
+def table(rows: Sequence[Mapping[str, Any]], p: Params, task: Task = POPULARITY) -> pd.DataFrame:
+    """All rows with dataset and protocol, by target (as in params.yaml), part and the leading metric."""
+    names = list(task.metrics)
     columns = ["system", "target", "dataset", "protocol", "part", "n", "seeds", "paper", "differs", *names]
     columns += [f"{name}_{end}" for name in names for end in ("low", "high")]
     columns += [f"{name}_spread" for name in names] + ["p_vs_best", "p_holm"]
     frame = pd.DataFrame(list(rows)).reindex(columns=columns)
-    transforms = frame["target"].map(p.dataset.targets)
     frame["dataset"] = p.dataset.name
-    frame["protocol"] = [protocol.of(p.split, p.seed, transform) for transform in transforms]
+    frame["protocol"] = [_protocol(target, p, task) for target in frame["target"]]
     found = [_paper(system, target, p) for system, target in zip(frame["system"], frame["target"], strict=True)]
     frame["paper"], frame["differs"] = [paper for paper, _ in found], [differs for _, differs in found]
     place = {target: i for i, target in enumerate(p.dataset.targets)}
-    order = frame.assign(target=frame["target"].map(place)).sort_values(["target", "part", "rmse", "system"]).index
+    keyed = frame.assign(target=frame["target"].map(place))
+    keys = ["target", "part", task.leading, "system"]
+    order = keyed.sort_values(keys, ascending=[True, True, task.lowest, True]).index
     return frame.loc[order].reset_index(drop=True)
+
+
+def _protocol(target: str, p: Params, task: Task) -> str:
+    if task is RANKING:
+        return protocol.of_lists(p.ranking, p.seed)
+    return protocol.of(p.split, p.seed, p.dataset.targets[target])
 
 
 def _paper(system: str, target: str, p: Params) -> tuple[str | None, str | None]:
@@ -61,30 +68,32 @@ def write_csv(path: Path, frame: pd.DataFrame) -> None:
         frame.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n", encoding="utf-8")
 
 
-def write_markdown(path: Path, frame: pd.DataFrame, below: Sequence[str]) -> None:
+def write_markdown(path: Path, frame: pd.DataFrame, below: Sequence[str], task: Task = POPULARITY) -> None:
     """Write the test part's tables, one a target, and the sentences that stand `below` them."""
-    lines = ["# Leaderboard", ""]
+    lines = [f"# {task.title}", ""]
     for (target, said), rows in frame[frame["part"] == "test"].groupby(["target", "protocol"], sort=False):
-        where = f"{rows['dataset'].iloc[0]}, {said}, test part, n = {rows['n'].iloc[0]}"
-        lines += [f"## {target}", "", f"{where}. Lowest RMSE first.", "", *render(_readable(rows)), ""]
+        where = f"{rows['dataset'].iloc[0]}, {said}, test part, n = {rows['n'].iloc[0]}{task.counted}"
+        lines += [f"## {target}", "", f"{where}. {task.order} first.", "", *render(_readable(rows, task)), ""]
     lines += [line for note in below for line in wrapped(note)]
     with store.atomic(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _readable(rows: pd.DataFrame) -> pd.DataFrame:
+def _readable(rows: pd.DataFrame, task: Task) -> pd.DataFrame:
     """The columns people read, as text; those without any value are left out."""
-    text = pd.DataFrame([_cells(row) for row in rows.to_dict("records")])
-    shown = [column for column in _COLUMNS if (text[column] != UNDEFINED).any()]
-    return text[["system", *shown]].rename(columns=_COLUMNS)
+    text = pd.DataFrame([_cells(row, task) for row in rows.to_dict("records")])
+    (first, head), *others = task.heads.items()
+    columns = {first: head, "interval": "interval", **dict(others), "p_holm": "p", "published": "published"}
+    shown = [column for column in columns if (text[column] != UNDEFINED).any()]
+    return text[["system", *shown]].rename(columns=columns)
 
 
-def _cells(row: Mapping[str, Any]) -> dict[str, str]:
-    cells = {name: _number(row[name]) for name in metrics.discover()}
-    if row["seeds"] > 1 and cells["rmse"] != UNDEFINED:
-        cells["rmse"] += f" ±{row['rmse_spread']:.3f}"
-    low, high = _number(row["rmse_low"]), _number(row["rmse_high"])
-    cells["rmse_interval"] = UNDEFINED if UNDEFINED in (low, high) else f"{low}–{high}"
+def _cells(row: Mapping[str, Any], task: Task) -> dict[str, str]:
+    cells, leading = {name: _number(row[name]) for name in task.metrics}, task.leading
+    if row["seeds"] > 1 and cells[leading] != UNDEFINED:
+        cells[leading] += f" ±{row[f'{leading}_spread']:.3f}"
+    low, high = _number(row[f"{leading}_low"]), _number(row[f"{leading}_high"])
+    cells["interval"] = UNDEFINED if UNDEFINED in (low, high) else f"{low}–{high}"
     cells["p_holm"] = "<0.001" if row["p_holm"] < 0.001 else _number(row["p_holm"])
     cells["published"] = _published(row)
     return {"system": row["system"], **cells}

@@ -6,24 +6,27 @@ import pandas as pd
 
 from models.trained import Trained
 from pipeline.base.params import Params
+from pipeline.metrics.tasks import POPULARITY, Task
 from pipeline.report import published
 
 Systems = Mapping[str, Trained]
 
 
-def of(frame: pd.DataFrame, systems: Systems, p: Params) -> list[str]:
-    """All notes that apply; `frame` is the leaderboard, `systems` are those of params.yaml."""
+def of(frame: pd.DataFrame, systems: Systems, p: Params, task: Task = POPULARITY) -> list[str]:
+    """All notes that apply; `frame` is the leaderboard of a task, `systems` are those of params.yaml that it is of."""
     test = frame[frame["part"] == "test"]
+    if not systems:
+        return [f"No system of params.yaml is one of {task.name}."]
     return [
-        *_data(p, set(test["system"])),
-        *_columns(test, p.evaluate.confidence),
+        *_data(p, set(test["system"]), task),
+        *_columns(test, p.evaluate.confidence, task),
         *seeds(systems),
         *_published(test),
         *of_systems(systems),
     ]
 
 
-def _data(p: Params, ran: Collection[str]) -> Iterator[str]:
+def _data(p: Params, ran: Collection[str], task: Task) -> Iterator[str]:
     if p.dataset.reader == "sample":
         yield "Dataset: `sample` is drawn by this project and stands in for no real result."
     if "ceiling" in ran:
@@ -31,18 +34,20 @@ def _data(p: Params, ran: Collection[str]) -> Iterator[str]:
             "`ceiling` is the expectation the sample was drawn with. No system sees it and none can hope to beat it; "
             "it takes no part in the comparison."
         )
-    yield "Protocol: method, train:validation:test, seed, transform of the target. The CSV has the validation part."
+    yield f"Protocol: {task.protocol}. The CSV has the validation part."
 
 
-def _columns(test: pd.DataFrame, confidence: float) -> Iterator[str]:
-    if test["rmse_low"].notna().any():
-        yield f"interval: of the RMSE, holding {100 * confidence:g}% of the bootstrap resamples of the test posts."
+def _columns(test: pd.DataFrame, confidence: float, task: Task) -> Iterator[str]:
+    head = task.heads[task.leading]
+    if test[f"{task.leading}_low"].notna().any():
+        held = f"holding {100 * confidence:g}% of the bootstrap resamples of the test {task.units}"
+        yield f"interval: of the {head}, {held}."
     if test["p_holm"].notna().any():
         yield (
-            "p: paired t-test of the absolute errors on the same posts against the system with the lowest "
-            "RMSE, with Holm's correction."
+            f"p: paired t-test of the {task.losses} on the same {task.units} against the system with the "
+            f"{task.order.lower().replace(head.lower(), head)}, with Holm's correction."
         )
-    yield "MedAE: median absolute error. ME: mean error, prediction minus truth. variance: of the error."
+    yield task.explained
     yield "–: undefined, such as Spearman of a constant, or not applicable."
 
 

@@ -70,8 +70,25 @@ def error_distribution(y: np.ndarray, predictions: Predictions, label: str) -> F
     return figure
 
 
-def curves(frame: pd.DataFrame, label: str) -> Figure:
-    """Losses while training, a panel a system, a line a seed; `frame` is curves.csv, one target of it."""
+def of_users(values: Mapping[str, np.ndarray]) -> Figure:
+    """How the AUC [n] of users is distributed, a small panel a system; dashed the mean, grey that of chance."""
+    shown = dict(list(values.items())[:PANELS])
+    figure, panels = _grid(len(shown))
+    for panel, (name, auc) in zip(panels, shown.items(), strict=True):
+        panel.hist(auc, np.linspace(0, 1, 21), weights=np.full(len(auc), 100 / len(auc)), color=LIGHT)
+        panel.axvline(0.5, color=GREY, linewidth=1)
+        panel.axvline(np.mean(auc), color=ORANGE, linewidth=1.2, linestyle="--")
+        panel.set(title=f"{short(name, 26)}\nAUC {np.mean(auc):.3f}", xlim=(0, 1))
+    figure.supxlabel("AUC of a user (dashed: mean)" + left_out(len(shown), len(values)))
+    figure.supylabel("% of users")
+    return figure
+
+
+def curves(frame: pd.DataFrame, loss: str) -> Figure:
+    """Losses while training, a panel a system, a line a seed; `frame` is curves.csv, one target of it.
+
+    `loss` says what is lost.
+    """
     systems = dict(list(frame.groupby("system", sort=False))[:PANELS])
     figure, panels = _grid(len(systems), share=False)
     for panel, (name, rows) in zip(panels, systems.items(), strict=True):
@@ -89,7 +106,7 @@ def curves(frame: pd.DataFrame, label: str) -> Figure:
     handles = [Line2D([], [], color=colour, label=part) for part, colour in PARTS.items()]
     figure.legend(handles=handles, loc="outside upper right", ncols=2, frameon=False)
     figure.supxlabel("step" + left_out(len(systems), frame["system"].nunique()))
-    figure.supylabel(f"loss (square of {label})")
+    figure.supylabel(f"loss ({loss})")
     return figure
 
 

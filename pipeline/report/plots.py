@@ -1,10 +1,11 @@
 """results/plots/: pictures of the test part, the same bytes for the same numbers.
 
 leaderboard.png, and for each target real_vs_predicted, ranks, error_distribution, importance and curves (of the
-networks); image_stats.png where the dataset has images; counts.png where its targets are retweets and likes, and
-popular.png where users have pictures, as two of the papers show their data; ratios of each target where `dsn` ran with
-several residual ratios; modalities.png where a system weighs picture, text and the like against each other; attention_*
-as `pipeline.report.attention.seeing` and `.sequences` say.
+networks); leaderboard_ranking.png, auc_of_users.png and curves_shares.png of systems that rank; image_stats.png where
+the dataset has images; counts.png where its targets are retweets and likes, and popular.png where users have pictures,
+as two of the papers show their data; ratios of each target where `dsn` ran with several residual ratios;
+modalities.png where a system weighs picture, text and the like against each other; attention_* as
+`pipeline.report.attention.seeing` and `.sequences` say.
 results/points.csv holds the best system's panel as numbers, which `dvc plots diff` draws for two revisions over
 each other.
 """
@@ -20,6 +21,7 @@ from matplotlib.figure import Figure
 from models.trained import Trained
 from pipeline.base import targets
 from pipeline.base.paths import Paths
+from pipeline.base.targets import SHARES
 from pipeline.report import charts, exhibits, fonts, panels, ratios
 from pipeline.report.attention import modalities, seeing, sequences
 from pipeline.report.attention.charts import png
@@ -62,7 +64,7 @@ def draw(
             _save_those(_of_target(c, rows[target], labels[target], shares[target]), folder, f"_{target}")
             _save_those({"ratios": ratios.draw(systems, rows[target])}, folder, f"_{target}")
         for target, rows_of_target in losses.groupby("target", sort=False):
-            save(panels.curves(rows_of_target, labels[target]), folder / f"curves_{target}.png")
+            save(panels.curves(rows_of_target, f"square of {labels[target]}"), folder / f"curves_{target}.png")
         weights = modalities.mean_weights(paths, systems)
         drawn = {
             "image_stats": image_measures(paths),
@@ -95,6 +97,19 @@ def _save_those(drawn: Mapping[str, Figure | None], folder: Path, ending: str = 
     for name, figure in drawn.items():
         if figure is not None:
             save(figure, folder / f"{name}{ending}.png")
+
+
+def draw_rankers(paths: Paths, comparisons: Sequence[Comparison], table: pd.DataFrame, losses: pd.DataFrame) -> None:
+    """Write the pictures of the systems that rank, beside the others; `table` is their leaderboard."""
+    folder = paths.results / "plots"
+    rows = table[table["part"] == "test"]
+    with mpl.rc_context({**charts.STYLE, "font.family": fonts.families(rows["system"].tolist())}):
+        for c in (c for c in comparisons if c.part == "test"):
+            save(charts.leaderboard({"shares": rows}, (), c.task), folder / "leaderboard_ranking.png")
+            kept = {name: 1 - c.task.loss(c.y, c.predictions[name][0]) for name in rows["system"]}
+            save(panels.of_users(kept), folder / "auc_of_users.png")
+        if len(losses):
+            save(panels.curves(losses, "each ranker's own"), folder / f"curves_{SHARES}.png")
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -4,10 +4,10 @@ A published number may stand beside a measured one where nothing differs: the da
 posts drawn of it, the split and the transform of the target.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pipeline.base.params import Params
-from pipeline.base.sections import Split
+from pipeline.base.sections import Ranking, Split
 from pipeline.report.published import Paper
 
 
@@ -16,9 +16,20 @@ def of(split: Split, seed: int, transform: str) -> str:
     return f"{of_split(split)} seed {seed} {transform}"
 
 
+def of_lists(ranking: Ranking, seed: int) -> str:
+    """How shares were dealt and lists drawn, e.g. `shares 70:10:20 seed 0, 2 negatives, all posts seen before`."""
+    seen = {"both": "all posts seen before", "negatives": "negatives seen before"}[ranking.exposure]
+    comments = ", all comments" if ranking.comments == "all" else ""
+    return f"shares {_percent(ranking.ratios)} seed {seed}, {ranking.negatives} negatives, {seen}{comments}"
+
+
+def _percent(ratios: Sequence[float]) -> str:
+    return ":".join(f"{100 * share:g}" for share in ratios)
+
+
 def of_split(split: Split) -> str:
     """Method and shares in percent, e.g. `random 81:9:10`."""
-    return f"{split.method} {':'.join(f'{100 * share:g}' for share in split.ratios)}"
+    return f"{split.method} {_percent(split.ratios)}"
 
 
 def differs(paper: Paper, p: Params, target: str) -> str:

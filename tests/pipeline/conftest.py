@@ -43,7 +43,7 @@ def write_system(paths, name, frames, *, seeds=(0,), targets=("likes",), why=Non
 def write_left_out(paths, name, why):
     """What `train` leaves of a system that cannot run."""
     store.write_frame(paths.predictions(name), make_predictions(1).iloc[:0])
-    Trained(paths.model(name), Entry(name, name), False, why).write()
+    Trained(paths.model(name), Entry(name, "constant"), False, why).write()
 
 
 @pytest.fixture

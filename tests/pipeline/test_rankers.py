@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.trained import PREDICTED, Trained
+from models.trained import PREDICTED, RANKED, Trained
 from pipeline import candidates, inputs, plan, predict, train
 from pipeline.base import params
 from pipeline.base.errors import UserError
@@ -80,7 +80,7 @@ def test_without_interactions_or_follows_nothing_ranks(ready, without):
     paths = ready(without=without, dataset={"missing": "drop"})
     assert store.read_json(paths.plan("candidates", "ranking")) == {"run": False}
     assert run(paths, "popularity").empty
-    assert list(run(paths, "popularity")) == list(train.RANKED)
+    assert list(run(paths, "popularity")) == list(RANKED)
     assert Trained.open(paths, "popularity").why == f"the data lacks {without}"
     assert len(run(paths, "mean"))
 
