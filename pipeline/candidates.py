@@ -2,8 +2,8 @@
 
 A list is one shared post and some that the user saw and did not share; drawn once, so that all rankers are scored on
 the same. Shares are dealt to the parts by time; by chance, a hash of user and post, where none has a time. A user saw
-what a followee published or shared strictly before, and no other post; without times, what one published, or shared in
-the training part.
+what a followee published or shared strictly before, `window` days at most, and no other post; without times, what one
+published, or shared in the training part.
 
 Ours, where the paper is silent: a negative is no post that the user shares in this part or an earlier one, so that
 what is trained does not know later shares; nor is it one of their own; and no post stands twice among the lists of a
@@ -35,8 +35,10 @@ TIME = "datetime64[us, UTC]"
 COLUMNS = {"list": "int64", "user_id": "str", "post_id": "str", "relevant": "bool", "part": "str", "at": TIME}
 SHARES = {"user_id": "str", "post_id": "str", "at": TIME, "part": "str"}
 FEW = "ranking.ratios: {} distinct times or shares cannot be split into {}; change them"
-UNKNOWN, NEVER = np.iinfo(np.int64).min, np.iinfo(np.int64).max
-"""Times: one that is not known, as pandas stores it, and one after all others."""
+UNKNOWN = np.iinfo(np.int64).min
+"""A time that is not known, as pandas stores it."""
+DAY = 86_400 * 10**6
+"""In microseconds."""
 
 
 class List(NamedTuple):
@@ -73,6 +75,7 @@ def draw(
     kinds: Sequence[str],
     negatives: int,
     exposure: Literal["both", "negatives"],
+    window: float | None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """The lists; the shares with their parts; and how many of these were left out of the lists, by part and reason.
 
@@ -86,7 +89,7 @@ def draw(
         shares = shares[shares["at"].notna()]
     keys = shares["at"].to_numpy() if timed else chance((shares["user_id"] + "\n" + shares["post_id"]).tolist(), seed)
     shares = shares.assign(part=deal(keys, ratios, FEW) if len(shares) else "")
-    seen, rows = Seen(posts, shares, follows, timed=timed), []
+    seen, rows = Seen(posts, shares, follows, timed=timed, window=window), []
     counts: dict[str, Counter[str]] = {part: Counter() for part in PARTS}
     for user, own in shares.groupby("user_id", sort=True):
         rows += _of_user(str(user), own, seen, seed, negatives, exposure, counts)
@@ -119,16 +122,20 @@ def _authors(posts: pd.DataFrame) -> dict[str, Any]:
 
 
 class Seen:
-    """Which posts users saw, and since when: what their followees published or shared.
+    """Which posts users saw, and when: what their followees published or shared.
 
     Posts are numbered in the order of their ids. Times are microseconds; without times all is seen before any share.
     """
 
-    def __init__(self, posts: pd.DataFrame, shares: pd.DataFrame, follows: pd.DataFrame, *, timed: bool):
+    def __init__(
+        self, posts: pd.DataFrame, shares: pd.DataFrame, follows: pd.DataFrame, *, timed: bool, window: float | None
+    ):
+        """`window` is how long, in days, something counts as seen; None is for ever."""
         posts = posts.sort_values("post_id", ignore_index=True)
         self.post_id = posts["post_id"].to_numpy(dtype=object)
         self.author = posts["user_id"].to_numpy(dtype=object) if "user_id" in posts else np.full(len(posts), None)
         self.timed = timed
+        self._window = int(window * DAY) if window is not None and timed else None
         posted = _numbers(posts["posted_at"]) if timed and "posted_at" in posts else np.full(len(posts), UNKNOWN)
         if not timed:
             shares = shares[shares["part"] == "train"]
@@ -149,13 +156,18 @@ class Seen:
         return _numbers(shares["at"]) if self.timed else np.full(len(shares), UNKNOWN + 1)
 
     def of(self, user: str) -> tuple[np.ndarray, np.ndarray]:
-        """What a user saw: posts [k], each once, and since when [k]; the earliest first."""
+        """What a user was shown: posts [k], some more than once, and when [k]; in order of time, then of posts."""
         places = [self._of[f] for f in self._followees.get(user, ()) if f in self._of]
         at = np.concatenate(places) if places else np.empty(0, dtype=np.int64)
         at = at[np.lexsort((self._post[at], self._since[at]))]
-        _, first = np.unique(self._post[at], return_index=True)
-        at = at[np.sort(first)]
         return self._post[at], self._since[at]
+
+    def spans(self, since: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where in `since` [k] that begins and ends [n] which was seen lately at the times `at` [n]."""
+        ends = np.searchsorted(since, at)
+        if self._window is None:
+            return np.zeros_like(ends), ends
+        return np.searchsorted(since, at - self._window), ends
 
 
 def _numbers(times: pd.Series) -> np.ndarray:
@@ -170,21 +182,25 @@ def _of_user(
     rng = np.random.default_rng([seed, int.from_bytes(hashlib.sha256(user.encode()).digest()[:8])])
     posts, since = seen.of(user)
     shared, at, part = seen.rows(own["post_id"]), seen.times(own), own["part"].to_numpy()
-    exposed = _first_seen(posts, since, shared) < at
+    spans = [slice(*span) for span in zip(*seen.spans(since, at), strict=True)]
+    exposed = np.array([(posts[span] == post).any() for span, post in zip(spans, shared, strict=True)])
     for i, name in enumerate(PARTS):
         mine = part == name
         if not mine.any():
             continue
         free = ~np.isin(posts, shared[np.isin(part, PARTS[: i + 1])]) & (seen.author[posts] != user)
         asked = np.flatnonzero(mine & exposed if exposure == "both" else mine)
-        places = np.searchsorted(since, at[asked])
-        drawn = {row: _negatives(free[:place], negatives, rng) for row, place in zip(asked, places, strict=True)}
-        lists = {row: posts[chosen] for row, chosen in drawn.items() if chosen is not None}
+        lists = {}
+        for row in asked:
+            there = np.unique(posts[spans[row]][free[spans[row]]])
+            if len(there) >= negatives:
+                lists[row] = rng.choice(there, negatives, replace=False)
+                free &= ~np.isin(posts, lists[row])
         counts[name].update(
             {
                 "shares": int(mine.sum()),
                 "not seen before": int((mine & ~exposed).sum()),
-                "too few posts seen and not shared": len(drawn) - len(lists),
+                "too few posts seen and not shared": len(asked) - len(lists),
                 "lists": len(lists),
                 "users": int(len(lists) > 0),
                 "users without a list": int(not lists),
@@ -192,22 +208,6 @@ def _of_user(
         )
         for row, others in lists.items():
             yield List(own["at"].iloc[row], user, seen.post_id[[shared[row], *others]].tolist(), name)
-
-
-def _first_seen(posts: np.ndarray, since: np.ndarray, shared: np.ndarray) -> np.ndarray:
-    """Since when each of `shared` [n] was seen; never where it is none of `posts` [k]."""
-    rows = pd.Index(posts).get_indexer(shared)
-    return np.where(rows < 0, NEVER, np.append(since, NEVER)[rows])
-
-
-def _negatives(free: np.ndarray, number: int, rng: np.random.Generator) -> np.ndarray | None:
-    """Places drawn among those that are `free` [k], which they then are no more; None where there are too few."""
-    there = np.flatnonzero(free)
-    if len(there) < number:
-        return None
-    chosen = rng.choice(there, number, replace=False)
-    free[chosen] = False
-    return chosen
 
 
 def _frame(lists: Sequence[List]) -> pd.DataFrame:

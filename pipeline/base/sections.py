@@ -9,7 +9,7 @@ from beartype.vale import Is
 
 from pipeline.base.binding import bind
 from pipeline.base.errors import UserError
-from pipeline.base.ranges import Count, Few, Inside, Resamples, Share, at_least, at_most
+from pipeline.base.ranges import Count, Few, Inside, Positive, Resamples, Share, at_least, at_most
 
 LongerSide = Annotated[int, "1 or more", at_least(1), "65500 or less", at_most(65_500)]
 """Pixels; no JPEG has more."""
@@ -70,6 +70,9 @@ class Ranking:
     """Posts beside each shared one that the user saw and did not share."""
     exposure: Literal["both", "negatives"] = "both"
     """Which posts of a list a followee must have published or shared before."""
+    window: Positive | None = None
+    """Days before a share in which a post must have been shown to count as seen; None is any time. Where posts are
+    shared while they are new, old negatives would be told by their age alone."""
     comments: Literal["before_cut", "all"] = "before_cut"
     """Comments that rankers read: those written before the training part ended, or all, as the paper has it."""
 

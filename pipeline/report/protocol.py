@@ -19,8 +19,9 @@ def of(split: Split, seed: int, transform: str) -> str:
 def of_lists(ranking: Ranking, seed: int) -> str:
     """How shares were dealt and lists drawn, e.g. `shares 70:10:20 seed 0, 2 negatives, all posts seen before`."""
     seen = {"both": "all posts seen before", "negatives": "negatives seen before"}[ranking.exposure]
+    lately = f" within {ranking.window:g} days" if ranking.window else ""
     comments = ", all comments" if ranking.comments == "all" else ""
-    return f"shares {_percent(ranking.ratios)} seed {seed}, {ranking.negatives} negatives, {seen}{comments}"
+    return f"shares {_percent(ranking.ratios)} seed {seed}, {ranking.negatives} negatives, {seen}{lately}{comments}"
 
 
 def _percent(ratios: Sequence[float]) -> str:

@@ -9,7 +9,7 @@ from pipeline.base.errors import UserError
 from pipeline.storage import store
 from tests.sharing import START, TIME, build_sharing
 
-OPTIONS = {"seed": 0, "ratios": [0.6, 0.1, 0.3], "kinds": [], "negatives": 2, "exposure": "both"}
+OPTIONS = {"seed": 0, "ratios": [0.6, 0.1, 0.3], "kinds": [], "negatives": 2, "exposure": "both", "window": None}
 
 
 def draw(posts, interactions, follows, **options):
@@ -70,6 +70,21 @@ def test_every_list_holds_what_the_user_saw_before_and_did_not_share(exposure, s
         assert all(posted[row.post_id] <= row.at for row in one.itertuples())
         assert one[["user_id", "part", "at"]].drop_duplicates().shape[0] == 1
     assert not frame.duplicated(["user_id", "part", "post_id"]).any()
+
+
+def test_a_window_leaves_what_was_seen_lately():
+    posts, interactions, follows = build_sharing(shares=400)
+    frame, _, _ = draw(posts, interactions, follows, window=6)
+    events = pd.concat(
+        [posts.rename(columns={"posted_at": "at"})[["user_id", "post_id", "at"]], interactions.drop(columns="kind")]
+    )
+    seen = follows.merge(events, left_on="followee_id", right_on="user_id")[["follower_id", "post_id", "at"]]
+    told = frame.merge(
+        seen, left_on=["user_id", "post_id"], right_on=["follower_id", "post_id"], suffixes=("", "_seen")
+    )
+    lately = (told["at_seen"] < told["at"]) & (told["at_seen"] >= told["at"] - pd.Timedelta(days=6))
+    assert told[lately].drop_duplicates(["list", "post_id"]).shape[0] == len(frame) > 90
+    assert len(draw(posts, interactions, follows)[0]) > len(frame)
 
 
 def test_parts_are_in_order_of_time_and_as_large_as_their_shares():

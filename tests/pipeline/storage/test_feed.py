@@ -19,7 +19,15 @@ def ready(project):
         paths = project()
         posts, interactions, follows = build_sharing(timed=timed)
         frame, shares, _ = candidates.draw(
-            posts, interactions, follows, seed=0, ratios=[0.6, 0.1, 0.3], kinds=[], negatives=2, exposure="both"
+            posts,
+            interactions,
+            follows,
+            seed=0,
+            ratios=[0.6, 0.1, 0.3],
+            kinds=[],
+            negatives=2,
+            exposure="both",
+            window=None,
         )
         at = pd.to_datetime([*posts["posted_at"], pd.NaT], utc=True).astype(TIME) + pd.Timedelta(hours=2)
         comments = pd.DataFrame({"post_id": [*posts["post_id"], "p000"], "user_id": "u00", "at": at, "text": "nice"})
