@@ -40,7 +40,7 @@ def main(paths: Paths = Paths()) -> None:
     rows_ranked = [row for c in ranked for row in score(c, p.evaluate, seed=p.seed)]
     store.write_json(paths.results / "metrics.json", nested(rows, popularity) | nested(rows_ranked, rankers, RANKING))
     table = leaderboard.write(paths.results, rows, popularity, p, POPULARITY)
-    table_ranked = leaderboard.write(paths.results, rows_ranked, rankers, p, RANKING)
+    table_ranked = leaderboard.write(paths.results, rows_ranked, rankers, p, RANKING, said_of_times(paths, rows_ranked))
     tables.write(paths, comparisons, table, popularity, p)
     losses = curves.table(systems)
     curves.write(paths.results / "curves.csv", losses)
@@ -48,6 +48,16 @@ def main(paths: Paths = Paths()) -> None:
     drawn = {"losses": losses[~ranking], "transforms": p.dataset.targets, "ceilings": ceilings}
     plots.draw(paths, comparisons, table, popularity, **drawn)
     plots.draw_rankers(paths, ranked, table_ranked, losses[ranking])
+
+
+def said_of_times(paths: Paths, rows: Sequence[Row]) -> list[str]:
+    """What must be known of lists of shares without times."""
+    if not rows or store.read_frame(paths.candidates, ["at"])["at"].notna().any():
+        return []
+    return [
+        "No share has a time: parts are by chance, and a user saw what a followee published or shared in the training "
+        "part, whenever that was."
+    ]
 
 
 def score(comparison: Comparison, scoring: Scoring, *, seed: int, ceilings: Collection[str] = ()) -> list[Row]:

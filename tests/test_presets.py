@@ -23,6 +23,7 @@ from pipeline.base import params
 from pipeline.base.errors import UserError
 from pipeline.base.paths import Paths
 from pipeline.readers.base import CANONICAL
+from pipeline.readers.parts.links import TABLES
 from pipeline.storage import store
 from tests.features import berts
 
@@ -123,6 +124,8 @@ def planned(tmp_path, monkeypatch, downloads):
         if p.dataset.reader == "sample":  # its expectations are known
             columns |= {f"expected_{transform}_{target}": [1.0, 2.0] for target, transform in p.dataset.targets.items()}
         store.write_frame(paths.posts, pd.DataFrame({**columns, **{key: [1.0, 2.0] for key in p.dataset.targets}}))
+        for name, kinds in TABLES.items():
+            store.write_frame(getattr(paths, name), pd.DataFrame({column: ["a"] for column in kinds}))
         if preset in VECTORS:
             write_vectors(tmp_path / "data/weights", *VECTORS[preset])
         plan.main(paths)

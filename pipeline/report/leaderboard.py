@@ -21,12 +21,20 @@ UNDEFINED = "–"
 
 
 def write(
-    folder: Path, rows: Sequence[Mapping[str, Any]], systems: Mapping[str, Trained], p: Params, task: Task
+    folder: Path,
+    rows: Sequence[Mapping[str, Any]],
+    systems: Mapping[str, Trained],
+    p: Params,
+    task: Task,
+    more: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Write both files of a task; returns its table. `systems` are those of params.yaml that it is of."""
+    """Write both files of a task; returns its table.
+
+    `systems` are those of params.yaml that it is of, `more` sentences that stand below the table.
+    """
     frame, stem = table(rows, p, task), task.file("leaderboard")
     write_csv(folder / f"{stem}.csv", frame)
-    write_markdown(folder / f"{stem}.md", frame, notes.of(frame, systems, p, task), task)
+    write_markdown(folder / f"{stem}.md", frame, [*notes.of(frame, systems, p, task), *more], task)
     return frame
 
 

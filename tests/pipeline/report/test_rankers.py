@@ -124,6 +124,17 @@ def test_either_task_may_be_alone(ranked, trained):
 
 
 @pytest.mark.usefixtures("_no_pictures")
+def test_shares_without_times_are_said(ranked):
+    paths = ranked()
+    evaluate.main(paths)
+    assert "No share has a time" not in (paths.results / "leaderboard_ranking.md").read_text()
+    drawn = store.read_frame(paths.candidates)
+    store.write_frame(paths.candidates, drawn.assign(at=pd.Series(pd.NaT, index=drawn.index, dtype=drawn["at"].dtype)))
+    evaluate.main(paths)
+    assert "No share has a time: parts are by chance" in (paths.results / "leaderboard_ranking.md").read_text()
+
+
+@pytest.mark.usefixtures("_no_pictures")
 def test_without_validation_lists(ranked):
     assert set(board(ranked(parts=("test",))).index.get_level_values("part")) == {"test"}
 
