@@ -84,6 +84,11 @@ class MovingAverage:
         return hashlib.sha256(made_of.encode()).hexdigest()
 
 
+def named(feature: str, length: int) -> str:
+    """What the averages of a feature, or of one of its columns, are called."""
+    return f"{feature}, mean of {length}"
+
+
 def averaged(
     posts: Examples, features: Sequence[str], length: int, *, fill: Fill = "present", partial: bool = True
 ) -> dict[str, FeatureValues]:
@@ -91,13 +96,12 @@ def averaged(
 
     For systems of tables: all of them at once in memory, beside `posts.features`.
     """
-    of, earlier = f", mean of {length}", posts.earlier(BY)
-    found = {}
+    earlier, found = posts.earlier(BY), {}
     for name in features:
         means = MovingAverage(posts.features[name], posts.past.features[name], earlier, length, fill, partial)
         table = np.empty(means.shape, dtype=np.float32)
         for start in range(0, len(posts), BLOCK):
             table[start : start + BLOCK] = means[start : start + BLOCK]
-        names = [f"{column}{of}" for column in posts.names([name])] if means.own.width else []
-        found[name + of] = FeatureValues(table, names)
+        names = [named(column, length) for column in posts.names([name])] if means.own.width else []
+        found[named(name, length)] = FeatureValues(table, names)
     return found

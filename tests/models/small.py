@@ -27,6 +27,10 @@ SMALL = {
     "xgboost": {"features": ["tabular"], **TREES},
     "lightgbm": {"features": ["tabular"], **TREES},
     "catboost": {"features": ["tabular"], "categorical": ["user_id", "category"], **TREES},
+    "catboost_window": {
+        "features": {"image": ["stats"], "text": ["clip"], "user": ["tabular"]},
+        **{"levels": ["category"], "weight": 0.5, **TREES},
+    },
     "svr": {"features": ["tabular", "clip", "stats"], "C": 10.0},
     "xgb_clip_pca": {"features": ["tabular", "clip", "stats"], "components": 8, **TREES},
     "xgb_mlp": {**STACK, "epochs": 8, "learning_rate": 0.01},

@@ -23,7 +23,8 @@ def missing(name: str, values: np.ndarray) -> np.ndarray:
 def without_columns(posts: Examples) -> Examples:
     """As a feature of categories that no training post has."""
     empty = {name: FeatureValues(posts.features[name].values[:, :0], []) for name in ("tabular", "stats")}
-    return replace(posts, features={**posts.features, **empty})
+    past = None if posts.past is None else without_columns(posts.past)
+    return replace(posts, features={**posts.features, **empty}, past=past)
 
 
 KINDS = {
