@@ -24,7 +24,7 @@ from models.base import Composed
 from models.dsn import LEVELS, TRAINING
 from models.parts import categories
 from models.parts.attention import masked_softmax
-from models.parts.batches import Arrays, Stored
+from models.parts.batches import Arrays, Stored, some
 from models.parts.dense import dense
 from models.parts.inside import look_inside
 from models.parts.lookup import UNSEEN, Known, Lookup, numbered
@@ -162,9 +162,7 @@ class AttMLP(Composed):
         }
         for role in VECTORS:
             if role in self.features:
-                values = posts.features[self.features[role][0]]
-                # No library has a layer over no numbers.
-                arrays[role] = values if values.width else np.full((len(posts), 1), np.nan, np.float32)
+                arrays[role] = some(posts.features[self.features[role][0]])
         if self._levels:
             arrays["category"] = numbered(posts.posts, {level: self._known[level] for level in self._levels})
         return arrays

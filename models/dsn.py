@@ -19,7 +19,7 @@ from torch import nn
 
 from models.base import Composed
 from models.parts import categories
-from models.parts.batches import Arrays, Stored
+from models.parts.batches import Arrays, Stored, some
 from models.parts.dsn_network import DSNNetwork, Padding
 from models.parts.inside import look_inside
 from models.parts.lookup import UNSEEN, Known, numbered
@@ -141,7 +141,7 @@ class DSN(Composed):
     def learn(self, train: Examples) -> None:
         """Learn from training posts what values there are, and how wide vectors are."""
         self._known = {column: Known.of(train.posts[column]) for column in self.columns}
-        self._sizes = {role: max(1, train.features[name].width) for role, (name,) in self.features.items()}
+        self._sizes = {role: some(train.features[name]).width for role, (name,) in self.features.items()}
 
     def arrays(self, posts: Examples) -> Arrays:
         """What the network is fed, by the names of its arguments."""
@@ -156,7 +156,8 @@ class DSN(Composed):
         for role in VECTORS:
             if role in self.features:
                 (name,) = self.features[role]
-                arrays[role] = Window(posts.features[name], past.features[name], earlier, self._length)
+                own, before = (some(part.features[name]) for part in (posts, past))
+                arrays[role] = Window(own, before, earlier, self._length)
         if self._levels:
             of = {level: self._known[level] for level in self._levels}
             own, before = (FeatureValues(numbered(part.posts, of)) for part in (posts, past))

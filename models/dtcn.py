@@ -21,7 +21,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from models.base import Composed
-from models.parts.batches import Arrays
+from models.parts.batches import Arrays, some
 from models.parts.inside import look_inside
 from models.parts.loop import Training
 from models.parts.regressor import Regressor
@@ -148,7 +148,7 @@ class DTCN(Composed):
         )  # fmt: skip
 
     def fit(self, train: Examples, validation: Examples) -> None:
-        self._sizes = {role: max(1, train.features[name].width) for role, (name,) in self.features.items()}
+        self._sizes = {role: some(train.features[name]).width for role, (name,) in self.features.items()}
         arrays = self._arrays(validation)
         self._model.fit(self._arrays(train), train.y, arrays, validation.y)
         shares = look_inside(self._model, arrays).get("contexts", np.empty((0, len(self._contexts))))  # [n, s]
@@ -161,7 +161,7 @@ class DTCN(Composed):
         earlier = Chosen(np.hstack(list(chosen.values())))  # [n, o - 1]
         length = earlier.chosen.shape[1] + 1
         windows = {
-            role: Window(posts.features[name], posts.past.features[name], earlier, length)
+            role: Window(some(posts.features[name]), some(posts.past.features[name]), earlier, length)
             for role, (name,) in self.features.items()
         }
         return {**windows, "weights": weights, "times": times}

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from pipeline.storage.examples import FeatureValues
+
 Batch = dict[str, Tensor]
 
 READERS = 4
@@ -58,6 +60,11 @@ class Stored(Protocol):
 
 
 Arrays = Mapping[str, np.ndarray | Stored]
+
+
+def some(values: FeatureValues) -> FeatureValues:
+    """A feature's values; of one without any number, NaN, for no library has a layer over nothing."""
+    return values if values.width else FeatureValues(np.full((len(values), 1), np.nan, np.float32))
 
 
 class Tensors:
