@@ -52,6 +52,11 @@ SMALL = {
         **{"length": 4, "dense": [12, 6], "hidden": 12, "space": 4, "dropout": 0.05, "epochs": 12, "batch_size": 32},
         **{"learning_rate": 0.01, "patience": None},
     },
+    "multi_view": {
+        "features": {"image": ["stats"], "text": ["clip"], "user": ["tabular"]},
+        **{"length": 3, "image_window": 3, "text_window": 3, "hidden": 8, "heads": 2, "dropout": 0.1, "epochs": 12},
+        **{"batch_size": 32, "learning_rate": 0.01, "weight_decay": 0.0},
+    },
     "att_mlp": {
         "features": {"image": ["stats"], "text": ["clip"], "user": ["tabular"]},
         **{"levels": ["category"], "hidden": 8, "dropout": 0.1},

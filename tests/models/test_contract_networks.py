@@ -35,6 +35,7 @@ NETWORKS = having("checkpoint")
 KNOBS = [knob.name for knob in fields(Training)]
 OTHER = {
     "alpha": 0.9,
+    "attention": "softmax",
     "beta": 0.1,
     "category": "first",
     "category_dropout": 0.5,
@@ -45,6 +46,7 @@ OTHER = {
     "dense_inputs": True,
     "dense_user": True,
     "feed_forward": False,
+    "fill": "zero",
     "heads": 4,
     "inputs": ["image"],
     "length": 2,
@@ -63,6 +65,7 @@ OTHER = {
     "head": [5],
     "hidden": [10, 7],
     "image": False,
+    "image_window": 2,
     "inter": False,
     "intra": False,
     "kernel": 1,
@@ -70,6 +73,7 @@ OTHER = {
     "optimizer": "adagrad",
     "penalty": 0.1,
     "pooling": "mean",
+    "rank": 7,
     "region_layer": "tanh",
     "seed": 1,
     "shortcut": False,
@@ -78,6 +82,7 @@ OTHER = {
     "stack": "in_sample",
     "standardize": False,
     "text": False,
+    "text_window": 2,
     "trees": {**TREES, "max_depth": 1},
     "user": False,
     "validate_every": 3,
@@ -90,6 +95,7 @@ OWN = {
     ("dual_att", "hidden"): 7,
     ("dsn", "hidden"): 12,
     ("dtcn", "hidden"): 7,
+    ("multi_view", "hidden"): 12,
     ("att_mlp", "hidden"): 12,
 }
 """The same where systems mean different things by an argument."""
