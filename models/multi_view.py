@@ -1,6 +1,6 @@
 """Multi-view: a picture and a text as one vector, the user's averages, and what the user posted before, in order.
 
-Tan, Liu, Zhang and Cheng, Efficient Multi-View Multimodal Data Processing Framework for Social Media Popularity
+Tan, Liu, Li, Zhang and Zhang, An Efficient Multi-View Multimodal Data Processing Framework for Social Media Popularity
 Prediction (ACM Multimedia 2022), a rival of DSN of which no code is known. Its fusion encoder is ALBEF; ours is
 [v; t; v * t] of the vectors of picture and text, both through a layer to one width where theirs differ. Averages over
 the user's last posts are those of `catboost_window`. What the user posted before is the last step of one encoder layer
