@@ -90,13 +90,12 @@ class WordsRegions(Composed):
             raise UserError(f"features.regions: {name} has no regions; use timm_regions or vgg_regions")
         if role == "words" and (len(values.shape) != 2 or values.dtype.kind not in "iu"):
             raise UserError(f"features.words: {name} has no numbers of words; use words")
-        return values.shape[2] if role == "regions" else max(UNKNOWN_WORD, int(values.values.max(initial=0))) + 1
+        return values.shape[2] if role == "regions" else vocabulary(values)
 
     def _arrays(self, posts: Examples) -> dict[str, np.ndarray | FeatureValues]:
         arrays = {role: posts.features[name] for role, (name,) in self.features.items()}
         if "words" in arrays:
-            words = np.maximum(arrays["words"].values, PADDING)  # [n, w]
-            arrays["words"] = np.where(words < self._learned["words"], words, UNKNOWN_WORD)  # [n, w]
+            arrays["words"] = known_words(arrays["words"], self._learned["words"])  # [n, w]
         if self.columns:
             arrays["users"] = self._users.numbers(posts.posts["user_id"])  # [n]
         return arrays
@@ -122,6 +121,17 @@ class WordsRegions(Composed):
 
     def curve(self) -> dict[str, list[float]]:
         return self._model.curve()
+
+
+def vocabulary(values: FeatureValues) -> int:
+    """Words with a row of their own: all that training rows have, padding and the unknown word."""
+    return max(UNKNOWN_WORD, int(values.values.max(initial=0))) + 1
+
+
+def known_words(values: FeatureValues, words: int) -> np.ndarray:
+    """Numbers of words [n, w] below `words`; larger ones, which no training row has, are the unknown word."""
+    numbers = np.maximum(values.values, PADDING)  # [n, w]
+    return np.where(numbers < words, numbers, UNKNOWN_WORD)
 
 
 class Penalised:

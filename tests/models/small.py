@@ -57,6 +57,11 @@ SMALL = {
         **{"length": 3, "image_window": 3, "text_window": 3, "hidden": 8, "heads": 2, "dropout": 0.1, "epochs": 12},
         **{"batch_size": 32, "learning_rate": 0.01, "weight_decay": 0.0},
     },
+    "ttc_vlt": {
+        "features": {"title": ["words"], "tags": ["clip"], "image": ["regions"], "user": ["tabular"]},
+        **{"hidden": 8, "layers": 1, "heads": 2, "dropout": 0.0, "epochs": 10, "batch_size": 32},
+        **{"learning_rate": 0.02, "weight_decay": 0.0},
+    },
     "att_mlp": {
         "features": {"image": ["stats"], "text": ["clip"], "user": ["tabular"]},
         **{"levels": ["category"], "hidden": 8, "dropout": 0.1},

@@ -41,6 +41,7 @@ OTHER = {
     "category_dropout": 0.5,
     "comparison": "additive",
     "contexts": ["periodic"],
+    "contrast": 0.5,
     "days": 0.5,
     "dense": [8, 6],
     "dense_inputs": True,
@@ -69,6 +70,7 @@ OTHER = {
     "inter": False,
     "intra": False,
     "kernel": 1,
+    "layers": 2,
     "learning_rate": 0.03,
     "optimizer": "adagrad",
     "penalty": 0.1,
@@ -81,6 +83,7 @@ OTHER = {
     "space": 5,
     "stack": "in_sample",
     "standardize": False,
+    "temperature": 0.5,
     "text": False,
     "text_window": 2,
     "trees": {**TREES, "max_depth": 1},
@@ -96,6 +99,7 @@ OWN = {
     ("dsn", "hidden"): 12,
     ("dtcn", "hidden"): 7,
     ("multi_view", "hidden"): 12,
+    ("ttc_vlt", "hidden"): 12,
     ("att_mlp", "hidden"): 12,
 }
 """The same where systems mean different things by an argument."""
