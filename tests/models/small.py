@@ -24,6 +24,7 @@ SMALL = {
     "user_mean": {},
     "popularity": {},
     "followees": {},
+    "famf": {"factors": 4, "descent": {"epochs": 20, "patience": None}},
     "xgboost": {"features": ["tabular"], **TREES},
     "lightgbm": {"features": ["tabular"], **TREES},
     "catboost": {"features": ["tabular"], "categorical": ["user_id", "category"], **TREES},

@@ -1,0 +1,64 @@
+"""Matrix factorisation with the BPR criterion, which is what the paper of `amnl` calls FAMF.
+
+That paper takes its FAMF from a "Bayesian" BPR; the feature-aware factorisation of that name is Chen et al.'s, which
+`citing` extends. So this is BPR: Rendle, Freudenthaler, Gantner and Schmidt-Thieme (UAI 2009). The bias of posts
+is theirs in later work and in all libraries; where the others in a list were seen like the shared one, it is much of
+what there is to know.
+"""
+
+import numpy as np
+
+from models.parts import bpr
+from models.parts.bpr import Vectors
+from models.parts.descent import Descent, check_stopping
+from models.parts.draws import DRAWS, Negatives, touched
+from models.parts.factors import Factored, Seen
+from pipeline.base.ranges import Count, NotNegative, Width
+from pipeline.storage.feed import Feed
+
+
+class FAMF(Factored):
+    """BPR: a vector a user and a post, and a bias a post."""
+
+    def __init__(
+        self,
+        *,
+        factors: Width = 16,
+        item_bias: bool = True,
+        penalty: NotNegative = 0.01,
+        negatives: Negatives = "catalogue",
+        batch_size: Count = 256,
+        descent: Descent = Descent(),
+        seed: int = 0,
+    ):
+        """BPR by steps over drawn triples.
+
+        Args:
+            factors: numbers of a vector.
+            item_bias: whether a post has a bias, what it is worth to everybody.
+            penalty: on the squares of what a triple reads.
+            negatives: posts not shared are drawn from all posts known when training ended, or from the lists.
+            batch_size: triples a step.
+            descent: how it learns.
+            seed: of first vectors and triples.
+        """
+        self._factors, self._item_bias, self._penalty, self._negatives = factors, item_bias, penalty, negatives
+        self._batch_size, self._descent, self._seed = batch_size, descent, seed
+
+    def fit(self, train: Feed, validation: Feed) -> None:
+        check_stopping(self._descent, validation)
+        rng = np.random.default_rng(self._seed)
+        vectors = Vectors.draw(rng, len(train.users), len(train.posts), self._factors, item_bias=self._item_bias)
+        seen = Seen(train, posts=touched(train, self._negatives))
+        validate = (lambda: seen.auc(validation, vectors.users, vectors.posts)) if len(validation) else None
+        self._course = bpr.learn(
+            vectors,
+            DRAWS[self._negatives](train),
+            validate,
+            rng=rng,
+            shares=train.shares.shape[1],
+            penalty=self._penalty,
+            batch_size=self._batch_size,
+            descent=self._descent,
+        )
+        self._users, self._posts = seen.tables(vectors.users, vectors.posts)
