@@ -6,13 +6,10 @@ is theirs in later work and in all libraries; where the others in a list were se
 what there is to know.
 """
 
-import numpy as np
-
 from models.parts import bpr
-from models.parts.bpr import Vectors
 from models.parts.descent import Descent, check_stopping
 from models.parts.draws import DRAWS, Negatives, touched
-from models.parts.factors import Factored, Seen
+from models.parts.factors import Factored
 from pipeline.base.ranges import Count, NotNegative, Width
 from pipeline.storage.feed import Feed
 
@@ -42,23 +39,12 @@ class FAMF(Factored):
             descent: how it learns.
             seed: of first vectors and triples.
         """
-        self._factors, self._item_bias, self._penalty, self._negatives = factors, item_bias, penalty, negatives
-        self._batch_size, self._descent, self._seed = batch_size, descent, seed
+        self._negatives: Negatives = negatives
+        self._options = {"factors": factors, "item_bias": item_bias, "penalty": penalty, "batch_size": batch_size}
+        self._options |= {"descent": descent, "seed": seed}
+        self._descent = descent
 
     def fit(self, train: Feed, validation: Feed) -> None:
         check_stopping(self._descent, validation)
-        rng = np.random.default_rng(self._seed)
-        vectors = Vectors.draw(rng, len(train.users), len(train.posts), self._factors, item_bias=self._item_bias)
-        seen = Seen(train, posts=touched(train, self._negatives))
-        validate = (lambda: seen.auc(validation, vectors.users, vectors.posts)) if len(validation) else None
-        self._course = bpr.learn(
-            vectors,
-            DRAWS[self._negatives](train),
-            validate,
-            rng=rng,
-            shares=train.shares.shape[1],
-            penalty=self._penalty,
-            batch_size=self._batch_size,
-            descent=self._descent,
-        )
-        self._users, self._posts = seen.tables(vectors.users, vectors.posts)
+        draw, posts = DRAWS[self._negatives](train), touched(train, self._negatives)
+        self._users, self._posts, self._course = bpr.fit(train, validation, lambda _: draw, posts, **self._options)

@@ -10,6 +10,7 @@ without biases. Shapes: k users, p posts, b triples a batch, f numbers a vector.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ from scipy.special import expit
 
 from models.parts.descent import Course, Descent, descend
 from models.parts.draws import Draw, Triples
+from models.parts.factors import Seen, Table
+from pipeline.storage.feed import Feed
 
 DEVIATION = 0.1
 """Of the first factors, as in the authors' own library."""
@@ -87,21 +90,39 @@ def passes(
     return epoch
 
 
-def learn(
-    vectors: Vectors,
-    draw: Draw,
-    validate: Callable[[], float] | None,
+class Fitted(NamedTuple):
+    """What a training ends with."""
+
+    users: Table
+    posts: Table
+    course: Course
+
+
+def fit(
+    train: Feed,
+    validation: Feed,
+    draw: Callable[[Vectors], Draw],
+    touched: np.ndarray,
     *,
-    rng: np.random.Generator,
-    shares: int,
+    factors: int,
+    item_bias: bool,
     penalty: float,
     batch_size: int,
     descent: Descent,
-) -> Course:
-    """Train vectors in place, an epoch being as many triples as there are `shares`."""
+    seed: int,
+) -> Fitted:
+    """Train on triples of `draw`, which is told the vectors that move; an epoch is as many as there are shares.
+
+    `touched` [p] says which of the posts it can give.
+    """
+    rng, seen = np.random.default_rng(seed), Seen(train, posts=touched)
+    vectors = Vectors.draw(rng, len(train.users), len(train.posts), factors, item_bias=item_bias)
+    shares, own = train.shares.shape[1], draw(vectors)
 
     def take(triples: Triples) -> float:
         return step(vectors, triples, learning_rate=descent.learning_rate, penalty=penalty)
 
-    epoch = passes(draw, take, rng=rng, shares=shares, batch_size=batch_size)
-    return descend({"users": vectors.users, "posts": vectors.posts}, epoch, validate, descent, label="bpr")
+    epoch = passes(own, take, rng=rng, shares=shares, batch_size=batch_size)
+    validate = (lambda: seen.auc(validation, vectors.users, vectors.posts)) if len(validation) else None
+    course = descend({"users": vectors.users, "posts": vectors.posts}, epoch, validate, descent, label="bpr")
+    return Fitted(*seen.tables(vectors.users, vectors.posts), course)

@@ -35,6 +35,13 @@ class Course:
     auc: list[float] = field(default_factory=list)
     chosen: int = 0
     """Passes done by the model that was taken."""
+    settings: dict[str, float] = field(default_factory=dict)
+    """Of several that were tried, those it was made with."""
+
+    @property
+    def best(self) -> float:
+        """The AUC on the validation lists of the model that was taken; zero without any."""
+        return self.auc[self.chosen - 1] if self.auc else 0.0
 
     def curve(self) -> dict[str, list[float]]:
         """As `Learner.curve`; the validation loss is 1 - AUC."""
@@ -42,8 +49,8 @@ class Course:
         return curve | ({"validation": [1 - auc for auc in self.auc]} if self.auc else {})
 
     def report(self) -> dict[str, float]:
-        """Passes done, and the AUC on the validation lists after them."""
-        return {"epochs": self.chosen, **({"validation_auc": self.auc[self.chosen - 1]} if self.auc else {})}
+        """Passes done, the AUC on the validation lists after them, and settings chosen by it."""
+        return {"epochs": self.chosen, **({"validation_auc": self.best} if self.auc else {}), **self.settings}
 
 
 def auc(scores: np.ndarray) -> float:

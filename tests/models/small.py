@@ -24,6 +24,7 @@ SMALL = {
     "user_mean": {},
     "popularity": {},
     "followees": {},
+    "adabpr": {"factors": 4, "descent": {"epochs": 20, "patience": None}},
     "famf": {"factors": 4, "descent": {"epochs": 20, "patience": None}},
     "xgboost": {"features": ["tabular"], **TREES},
     "lightgbm": {"features": ["tabular"], **TREES},
