@@ -109,9 +109,15 @@ class Seen:
 
     def auc(self, lists: Feed, users: np.ndarray, posts: np.ndarray) -> float:
         """AUC on the lists of another part, by the vectors of users [k, f] and of posts [p, f]."""
-        by_user = with_mean(users[self.users])[_places(self.users, lists.viewers)]
-        by_post = with_mean(posts[self.posts])[_places(self.posts, lists.lists)]
-        return auc(np.einsum("lf,lcf->lc", by_user, by_post))
+        return auc(np.einsum("lf,lcf->lc", self.users_at(users, lists.viewers), self.posts_at(posts, lists.lists)))
+
+    def users_at(self, users: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """The vectors of `rows` [...] among those of users [k, f]; the mean of what was touched where they were not."""
+        return with_mean(users[self.users])[_places(self.users, rows)]
+
+    def posts_at(self, posts: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """The vectors of `rows` [...] among those of posts [p, f], alike."""
+        return with_mean(posts[self.posts])[_places(self.posts, rows)]
 
 
 def _places(seen: np.ndarray, rows: np.ndarray) -> np.ndarray:

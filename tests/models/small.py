@@ -24,6 +24,11 @@ SMALL = {
     "user_mean": {},
     "popularity": {},
     "followees": {},
+    "vbpr": {
+        "features": {"image": ["picture"]},
+        **{"factors": 3, "visual_factors": 3, "batch_size": 50},
+        "descent": {"epochs": 8, "patience": None, "learning_rate": 0.02},
+    },
     "adabpr": {"factors": 4, "descent": {"epochs": 20, "patience": None}},
     "famf": {"factors": 4, "descent": {"epochs": 20, "patience": None}},
     "xgboost": {"features": ["tabular"], **TREES},
