@@ -94,7 +94,10 @@ class Factored(Ranker):
 
 
 class Seen:
-    """Which of the users and posts of a feed a training touches, and how it does on lists meanwhile."""
+    """Which of the users and posts of a feed a training touches, and how it does on lists meanwhile.
+
+    Vectors are those of all users [k, f] and posts [p, f], or of the touched alone.
+    """
 
     def __init__(self, train: Feed, *, posts: np.ndarray):
         """Users are those who share; `posts` [p] says which of the posts are touched."""
@@ -102,10 +105,14 @@ class Seen:
         self.users[train.shares[0]] = True
         self._train = train
 
+    def own(self, pairs: np.ndarray) -> np.ndarray:
+        """Users and posts [2, s] that were touched, as rows of those alone."""
+        return np.stack([_places(seen, rows) for seen, rows in zip((self.users, self.posts), pairs, strict=True)])
+
     def tables(self, users: np.ndarray, posts: np.ndarray) -> tuple[Table, Table]:
-        """The vectors of users [k, f] and posts [p, f] that were touched, by id."""
-        ids = self._train.posts.posts["post_id"].to_numpy(dtype=object)
-        return Table(self._train.users[self.users], users[self.users]), Table(ids[self.posts], posts[self.posts])
+        """The vectors by id of those that were touched; what these are given is as for all of the other methods."""
+        ids, users, posts = self._train.posts.posts["post_id"], self._of(self.users, users), self._of(self.posts, posts)
+        return Table(self._train.users[self.users], users), Table(ids.to_numpy(dtype=object)[self.posts], posts)
 
     def auc(self, lists: Feed, users: np.ndarray, posts: np.ndarray) -> float:
         """AUC on the lists of another part, by the vectors of users [k, f] and of posts [p, f]."""
@@ -113,11 +120,16 @@ class Seen:
 
     def users_at(self, users: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """The vectors of `rows` [...] among those of users [k, f]; the mean of what was touched where they were not."""
-        return with_mean(users[self.users])[_places(self.users, rows)]
+        return with_mean(self._of(self.users, users))[_places(self.users, rows)]
 
     def posts_at(self, posts: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """The vectors of `rows` [...] among those of posts [p, f], alike."""
-        return with_mean(posts[self.posts])[_places(self.posts, rows)]
+        return with_mean(self._of(self.posts, posts))[_places(self.posts, rows)]
+
+    @staticmethod
+    def _of(seen: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+        """Of vectors of all, those touched; they may be of these alone."""
+        return vectors[seen] if len(vectors) == len(seen) else vectors
 
 
 def _places(seen: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from pipeline.base.errors import UserError
 from pipeline.storage.examples import FeatureValues
 from tests.models.feeds import auc, make_feeds
 from tests.models.small import make
-from tests.models.test_famf import fitted
+from tests.models.test_famf import fitted, on_known
 
 TASTE = make_feeds(5, taste=2, quality=0, followees=0)
 TRIPLES = (np.array([0, 2, 0, 1]), np.array([1, 1, 3, 0]), np.array([4, 0, 1, 2]))
@@ -50,16 +50,19 @@ def test_the_loss_of_a_batch_is_that_of_its_triples():
     assert ranking == pytest.approx(sum(alone))
 
 
-def on_new(ranker, feed=TASTE["test"]):
-    """AUC on the lists of posts that were all published later."""
-    new = feed.take(np.flatnonzero((feed.lists >= feed.known).any(axis=1)))
-    return auc(ranker.score(*new.pairs()), new)
+def as_new(ranker, feed=TASTE["test"]):
+    """AUC on lists of posts of which nobody has seen anything before."""
+    users, posts = feed.pairs()
+    return auc(
+        ranker.score(users, replace(posts, posts=posts.posts.assign(post_id="new " + posts.posts["post_id"]))), feed
+    )
 
 
 def test_taste_in_pictures_beats_all_that_do_not_see():
-    ranker = fitted("vbpr", TASTE)
-    for blind in ("popularity", "famf"):
-        assert on_new(ranker) > on_new(fitted(blind, TASTE)) + 0.1
+    seeing = fitted("vbpr", TASTE)
+    assert on_known(seeing, TASTE) > on_known(fitted("popularity", TASTE), TASTE) + 0.1
+    assert as_new(seeing) > 0.65
+    assert as_new(fitted("popularity", TASTE)) == as_new(fitted("famf", TASTE)) == 0.5
 
 
 def test_pictures_are_standardised():
