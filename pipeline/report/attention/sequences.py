@@ -77,7 +77,8 @@ def described(paths: Paths, viewer: Viewer, post_ids: Sequence[str]) -> list[Cel
     )
     said = posts.reindex(columns=[*TEXTS, *LEVELS]).astype(object).fillna("").astype(str)
     categories = said[list(LEVELS)].agg(lambda levels: " / ".join(filter(None, levels)), axis=1)
-    words = categories.where(categories == "", categories + ": ") + said["title"].where(said["title"] != "", said["text"])
+    titles = said["title"].where(said["title"] != "", said["text"])
+    words = categories.where(categories == "", categories + ": ") + titles
     return [
         Cell(short(post_id, 20), picture, f"real: {number(y)}" if np.isfinite(y) else "", text.strip())
         for post_id, picture, y, text in zip(post_ids, pictures(paths, post_ids), truth, words, strict=True)
