@@ -44,8 +44,8 @@ class CatBoostWindow(System):
         *,
         features: dict[str, list[str]],
         levels: Sequence[str] = LEVELS,
-        image_length: Length = 5,
-        text_length: Length = 3,
+        image_window: Length = 5,
+        text_window: Length = 3,
         fill: Fill = "present",
         partial: bool = True,
         components: Count | None = None,
@@ -59,8 +59,8 @@ class CatBoostWindow(System):
             features: names by role: those under `image` and `text` are averaged, those under `post` are of the post
                 alone, and those under `user` are for the model that knows who posts.
             levels: columns of categories, of both models; that of the user is one of its own.
-            image_length: posts that a vector of a picture is averaged over, itself among them; 1 does not average.
-            text_length: the same of a text.
+            image_window: posts that a vector of a picture is averaged over, itself among them; 1 does not average.
+            text_window: the same of a text.
             fill: divide by the posts there are, or, as released (`zero`), take those that are missing for zeros.
             partial: average the first posts of a user, too; as released, not before the window is full.
             components: dimensions that PCA keeps of the averages of texts; None is no PCA.
@@ -72,7 +72,7 @@ class CatBoostWindow(System):
             if role not in ROLES:
                 raise UserError(f"features.{role}: nothing reads this role; known: {', '.join(ROLES)}")
         self.features, self.columns = features, tuple(dict.fromkeys((BY, *levels)))
-        self._lengths = {"image": image_length, "text": text_length}
+        self._lengths = {"image": image_window, "text": text_window}
         self._options = {"fill": fill, "partial": partial}
         self._weight = self._given = weight
         self._reduced = Projection(components=components, standardize=False) if components else None

@@ -57,7 +57,7 @@ def test_one_model_is_the_library_on_the_same_table(weight, roles, fill):
 def test_without_windows_it_is_catboost():
     alone = make("catboost", features=["stats", "clip"], categorical=["category"])
     alone.fit(TRAIN, VALIDATION)
-    system = fitted(weight=0.0, image_length=1, text_length=1)
+    system = fitted(weight=0.0, image_window=1, text_window=1)
     np.testing.assert_array_equal(system.predict(TEST), alone.predict(TEST))
     assert list(system.importance().values()) == list(alone.importance().values())
 
@@ -115,7 +115,7 @@ def test_averages_find_what_lasts():
     entry = {"features": {"image": ["stats"]}, "levels": [], "weight": 0.0, **TREES}
     errors = {}
     for length in (1, 5):
-        system = build("catboost_window", **entry, image_length=length)
+        system = build("catboost_window", **entry, image_window=length)
         system.fit(train, NOTHING)
         errors[length] = rmse(system.predict(test), test)
     assert errors[5] < 0.8 * errors[1]
@@ -132,7 +132,7 @@ def test_texts_are_reduced(tmp_path):
     np.testing.assert_array_equal(again.predict(TEST), system.predict(TEST))
 
 
-@pytest.mark.parametrize("change", [{"image_length": 2}, {"text_length": 2}, {"fill": "zero"}, {"partial": False}])
+@pytest.mark.parametrize("change", [{"image_window": 2}, {"text_window": 2}, {"fill": "zero"}, {"partial": False}])
 def test_each_argument_changes_what_is_learned(change):
     assert not np.allclose(fitted(**change).predict(TEST), fitted().predict(TEST))
 
