@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from contextlib import contextmanager
 
 import numpy as np
@@ -81,6 +82,15 @@ def mutated(file, how):
     file.write_bytes(before)
 
 
+@contextmanager
+def kept(folder, aside):
+    """A folder that is after the block as it was before, whatever began to write there."""
+    shutil.copytree(folder, aside)
+    yield
+    shutil.rmtree(folder)
+    shutil.move(aside, folder)
+
+
 def ask(paths, system, drafts):
     return predict.predict(paths, params.load(paths.params), system, drafts)
 
@@ -120,10 +130,14 @@ def test_every_number_that_training_told_counts(paths):
 
 @pytest.mark.parametrize("how", OTHERS)
 @pytest.mark.parametrize("feature", FEATURES)
-def test_a_feature_file_that_is_none_is_one_line(paths, feature, how):
+def test_a_feature_file_that_is_none_is_one_line(paths, feature, how, tmp_path):
     p = params.load(paths.params)
     user = next(name for name, entry in SYSTEMS.items() if feature in flat(entry.get("features", [])))
-    with mutated(paths.feature(feature), how), pytest.raises(UserError) as error:
+    with (
+        kept(paths.model(user), tmp_path / user),
+        mutated(paths.feature(feature), how),
+        pytest.raises(UserError) as error,
+    ):
         train.train(paths, p, user)
     assert f"data/features/{feature}.arrow is damaged (" in str(error.value)
     assert str(error.value).endswith(f"): run dvc repro -f feature@{feature}")
@@ -131,8 +145,9 @@ def test_a_feature_file_that_is_none_is_one_line(paths, feature, how):
 
 @pytest.mark.parametrize("how", OTHERS)
 @pytest.mark.parametrize("name", ["posts", "splits"])
-def test_a_table_that_is_none_is_one_line(paths, name, how):
-    with mutated(getattr(paths, name), how), pytest.raises(UserError) as error:
+def test_a_table_that_is_none_is_one_line(paths, name, how, tmp_path):
+    aside = kept(paths.model("xgboost"), tmp_path / "xgboost")
+    with aside, mutated(getattr(paths, name), how), pytest.raises(UserError) as error:
         train.train(paths, params.load(paths.params), "xgboost")
     assert re.search(rf"data/{name}\.parquet is damaged \(\w+\): remove it and run dvc repro$", str(error.value))
 
