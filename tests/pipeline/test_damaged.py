@@ -109,11 +109,12 @@ def test_a_model_that_was_changed_is_one_line(paths, drafts, system, how):
 
 
 @pytest.mark.parametrize("how", MUTATIONS)
-def test_what_training_told_that_was_changed_is_one_line(paths, drafts, how):
-    for stage in (lambda: ask(paths, "uhan", drafts), lambda: look.main(paths), lambda: evaluate.main(paths)):
-        with mutated(paths.model("uhan") / "system.json", how), pytest.raises(UserError) as error:
-            stage()
-        assert str(error.value).endswith("data/models/uhan is damaged (system.json): run dvc repro -f train@uhan")
+def test_what_training_told_that_was_changed_is_one_line(paths, drafts, how, tmp_path):
+    with kept(paths.attention("any").parent, tmp_path / "attention"):
+        for stage in (lambda: ask(paths, "uhan", drafts), lambda: look.main(paths), lambda: evaluate.main(paths)):
+            with mutated(paths.model("uhan") / "system.json", how), pytest.raises(UserError) as error:
+                stage()
+            assert str(error.value).endswith("data/models/uhan is damaged (system.json): run dvc repro -f train@uhan")
 
 
 def test_every_number_that_training_told_counts(paths):
@@ -186,14 +187,15 @@ def test_what_packing_told_that_is_no_such_thing_is_one_line(paths, how, tmp_pat
 
 
 @pytest.mark.parametrize("how", OTHERS)
-def test_attention_and_predictions_that_are_none_are_one_line(paths, how):
+def test_attention_and_predictions_that_are_none_are_one_line(paths, how, tmp_path):
     viewer = Viewer(paths, Trained.open(paths, "uhan"), "likes")
     with mutated(paths.attention("uhan"), how), pytest.raises(UserError, match=r"damaged \(\w+\): run dvc .* look$"):
         _ = viewer.kinds
     again = r"predictions/uhan\.parquet is damaged \(\w+\): run dvc repro -f train@uhan$"
-    for stage in (viewer.predictions, lambda: look.main(paths), lambda: evaluate.main(paths)):
-        with mutated(paths.predictions("uhan"), how), pytest.raises(UserError, match=again):
-            stage()
+    with kept(paths.attention("any").parent, tmp_path / "attention"):
+        for stage in (viewer.predictions, lambda: look.main(paths), lambda: evaluate.main(paths)):
+            with mutated(paths.predictions("uhan"), how), pytest.raises(UserError, match=again):
+                stage()
 
 
 def test_another_table_in_place_of_one_is_one_line(paths):
