@@ -31,6 +31,7 @@ from pipeline.storage.feed import Feed
 def factors(uniform: np.ndarray, users: np.ndarray, deviation: np.ndarray) -> np.ndarray:
     """Equation 1: factors [n], by numbers [n] drawn from 0 to 1, factors of users [n, f] and their deviations [f]."""
     weights = np.cumsum(np.abs(users) * deviation, axis=1)  # [n, f]
+    weights = np.where(weights[:, -1:] > 0, weights, np.arange(1, len(deviation) + 1))  # none weighs: all alike
     return np.sum(weights[:, :-1] <= uniform[:, None] * weights[:, -1:], axis=1)
 
 

@@ -9,9 +9,9 @@ posts, O_i what user i shared, posts in groups h of n_h, and margins r_ih:
 E_i are some posts that i did not share and that score above the mean of their whole group. A pass moves all vectors of
 posts down (2), then those of users, then margins; the rate grows by 5 % where the loss fell and is halved where not.
 
-Ours: E_i are posts that differ, found in three tries a post wanted, for there may be too few and the released loop
-would never end. The pass is chosen on the validation lists; without `patience` it stops as released, which on
-what was measured is far too late. A new user or post has the mean vector.
+Ours: E_i are drawn before a pass and kept through it, in three tries a post wanted, for there may be too few and the
+released loop would never end; one drawn twice counts twice. The pass is chosen on the validation lists; without
+`patience` it stops as released, which is far too late where it was measured. A new user or post has the mean vector.
 
 Shapes: k users, p posts, s shares, e posts of all E_i, h groups, f numbers a vector.
 """
@@ -101,8 +101,6 @@ class Objective:
         j = rng.integers(0, self._shape[1], len(u))
         means = (state.users[users] @ self.whole_means(state.posts).T)[u - users[0], self._groups[j]]
         u, j = (rows[(_scores(state, (u, j)) > means) & ~self._shared.has(u, j)] for rows in (u, j))
-        _, first = np.unique(u * self._shape[1] + j, return_index=True)
-        u, j = u[np.sort(first)], j[np.sort(first)]
         return tuple(rows[np.arange(len(u)) - np.searchsorted(u, u) < wanted] for rows in (u, j))
 
     def _over(self, state: State, extra: Pairs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

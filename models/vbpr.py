@@ -3,8 +3,8 @@
 He and McAuley, VBPR: Visual Bayesian Personalized Ranking from Implicit Feedback (AAAI 2016): (1) x_ui = alpha + beta_u
 + beta_i + gamma_u . gamma_i + theta_u . (E f_i) + beta' . f_i, where f_i is the picture's vector; (2) the sum over
 triples of -ln sigma(x_ui - x_uj) and penalties, halves of squares: `penalty` on the gammas and thetas of a triple,
-`bias_penalty` on beta_i and a tenth of it on beta_j, `visual_penalty` on E and beta'. Sizes, rates and penalties are
-those of Cornac. alpha and beta_u cancel, and are left out.
+`bias_penalty` on beta_i and a tenth of it on beta_j, `visual_penalty` on E and beta', for each triple. Sizes, rates and
+penalties are those of Cornac. alpha and beta_u cancel, and are left out.
 
 Ours: f is standardised by its training posts, or E f would be as large as its units; a post without a picture has
 zeros there, the mean picture. A new post has its picture, and the mean of the rest.
@@ -65,7 +65,7 @@ def loss(
     x = x + (theta_u * (seen @ w["E"].T)).sum(-1) + seen @ w["beta"]  # [b] (1)
     factors = [gamma_u, gamma_i, gamma_j, theta_u]
     penalties = penalty * _half(*factors) + bias_penalty * (_half(beta_i) + _half(beta_j) / 10)
-    return -logsigmoid(x).sum(), penalties + visual_penalty * _half(w["E"], w["beta"])
+    return -logsigmoid(x).sum(), penalties + len(x) * visual_penalty * _half(w["E"], w["beta"])
 
 
 def _half(*values: Tensor) -> Tensor:

@@ -86,3 +86,9 @@ def touched(feed: Feed, negatives: Negatives) -> np.ndarray:
     if negatives == "lists":
         posts = np.isin(np.arange(len(feed.posts)), np.append(feed.lists, feed.shares[1]))
     return posts
+
+
+def every_pair(feed: Feed) -> Triples:
+    """All there are in lists: each user, shared post and other post of the list."""
+    others = feed.lists.shape[1] - 1
+    return np.repeat(feed.viewers, others), np.repeat(feed.lists[:, 0], others), feed.lists[:, 1:].ravel()

@@ -44,12 +44,16 @@ class Table:
         columns = {f"{i}": column for i, column in enumerate(self.vectors[:-1].T)}
         store.write_frame(file, pd.DataFrame({"id": np.asarray(self._index, dtype=object), **columns}))
 
+    @staticmethod
+    def read(file: Path) -> tuple[np.ndarray, np.ndarray]:
+        """The ids [k] and vectors [k, f] that `save` wrote."""
+        frame = store.read_frame(file)
+        return frame["id"].to_numpy(dtype=object), np.ascontiguousarray(frame.drop(columns="id").to_numpy())
+
     @classmethod
     def load(cls, file: Path) -> "Table":
         """What `save` wrote."""
-        frame = store.read_frame(file)
-        vectors = np.ascontiguousarray(frame.drop(columns="id").to_numpy())
-        return cls(frame["id"].to_numpy(dtype=object), vectors)
+        return cls(*cls.read(file))
 
 
 def with_mean(vectors: np.ndarray) -> np.ndarray:

@@ -29,6 +29,11 @@ SMALL = {
         **{"factors": 3, "visual_factors": 3, "batch_size": 50},
         "descent": {"epochs": 12, "patience": None, "learning_rate": 0.02},
     },
+    "citing": {
+        "features": {"visual_words": ["words"]},
+        **{"factors": 3, "batch_size": 32},
+        "descent": {"epochs": 12, "patience": None, "learning_rate": 0.05},
+    },
     "rrfm": {"factors": 4, "groups": 8, "extra": 10, "descent": {"epochs": 40, "patience": None}},
     "adabpr": {"factors": 4, "descent": {"epochs": 20, "patience": None}},
     "famf": {"factors": 4, "descent": {"epochs": 20, "patience": None}},

@@ -38,7 +38,7 @@ def score(w, f, u, i):
 def test_the_loss_of_a_batch_is_that_of_its_triples():
     w, f = numbers()
     ranking, penalties = told(w, f, TRIPLES, **PENALTIES)  # all users with all posts of the batch would be 16 terms
-    expected, squares = 0.0, 0.1 * (np.sum(w["E"] ** 2) + np.sum(w["beta"] ** 2))
+    expected, squares = 0.0, 4 * 0.1 * (np.sum(w["E"] ** 2) + np.sum(w["beta"] ** 2))
     for u, i, j in zip(*TRIPLES, strict=True):
         expected += np.log(1 + np.exp(score(w, f, u, j) - score(w, f, u, i)))
         factors = (w["gamma_u"][u], w["gamma_i"][i], w["gamma_i"][j], w["theta_u"][u])
