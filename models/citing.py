@@ -14,7 +14,8 @@ is one; CITING's are the five likeliest of ImageNet's thousand kinds. The pass i
 released code stops on test. Ours: a post none of whose words training has seen has the word of a post without any; the
 loss of (3) is that of (2) without penalties.
 
-Shapes: k users, p posts, v words, visual ones behind the others, b triples a batch, f numbers a vector, n posts asked.
+Shapes: k users, p posts, v words, visual ones behind the others, r that a batch reads, b triples a batch, f
+numbers a vector, n posts asked for.
 """
 
 import math
@@ -57,15 +58,25 @@ def step(
     `items` [p, v] is what stands before each q in (1), `penalties` [v] those of words. Gives the sum of the losses.
     """
     u, i, j = triples
-    shared, other = items[i], items[j]  # [b, v]
-    p, difference = users.take(u, axis=0), (shared - other) @ words  # [b, f]
+    here, shared, other = _read_here(items[i], items[j])
+    q, p = words.take(here, axis=0), users.take(u, axis=0)  # [r, f], [b, f]
+    difference = (shared - other) @ q  # [b, f]
     x = np.einsum("bf,bf->b", p, difference)  # [b], y(u, i) - y(u, j) (1)
     g = learning_rate * expit(-x)[:, None]  # [b, 1] (2)
-    read = np.bincount((shared + other).indices, minlength=len(words))  # [v], by how many triples
-    up = (shared - other).T @ (g * p) - (learning_rate * penalties * read)[:, None] * words  # [v, f]
+    read = np.bincount((shared + other).indices, minlength=len(here))  # [r], by how many triples
+    words[here] += (shared - other).T @ (g * p) - (learning_rate * penalties[here] * read)[:, None] * q
     add_at(users, u, g * difference - learning_rate * user_penalty * p)
-    words += up
     return float(np.logaddexp(0, -x).sum())
+
+
+def _read_here(*items: sparse.csr_array) -> tuple[np.ndarray, sparse.csr_array, sparse.csr_array]:
+    """The words [r] that either of two tables [b, v] reads, few of many, and the tables of these alone [b, r]."""
+    here, places = np.unique(np.concatenate([table.indices for table in items]), return_inverse=True)
+    parts = np.split(places, [items[0].nnz])
+    return here, *(
+        sparse.csr_array((table.data, part, table.indptr), shape=(table.shape[0], len(here)))
+        for table, part in zip(items, parts, strict=True)
+    )
 
 
 def bold(rate: float, before: float, after: float) -> tuple[float, bool]:
