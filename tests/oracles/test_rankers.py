@@ -84,6 +84,9 @@ def test_famf_loss_by_hand():
     w = {"p": np.array([[2.0]]), "q": np.array([[1.0], [1.0]]), "b": np.array([log(3), 0])}
     assert famf.loss(w, TRIPLE, {}) == pytest.approx(log(4 / 3))
     assert famf.loss(w, TRIPLE, {"p": 0.5, "q": 0.1}) == pytest.approx(log(4 / 3) + 0.5 * 4 + 0.1 * 2)
+    assert famf.loss(w, TRIPLE, {"b": 0.1}) == pytest.approx(log(4 / 3) + 0.1 * log(3) ** 2)
+    swapped = {**w, "b": w["b"][::-1]}
+    assert famf.loss(swapped, TRIPLE, {"b": 0.1}) == pytest.approx(log(4) + 0.1 * log(3) ** 2)
     assert famf.loss(w, TRIPLE, {"p": 0.5}, half=True) == pytest.approx(log(4 / 3) + 1)
 
 
@@ -121,20 +124,26 @@ def test_batches_sum_or_average_what_is_seen_at_their_start():
     assert not np.allclose(step(triples)["q"], step(triples, batch=3)["q"], atol=1e-4)
 
 
-def test_adam_is_pytorchs():
-    import torch
+def test_adam_by_hand():
+    """Gradients of 1 and then 2, and of 0, which leaves a weight where it is."""
+    slopes = iter([1.0, 2.0])
 
-    triples = [(0, 0, 1), (1, 2, 0), (1, 1, 0), (0, 2, 1)]
-    after = vbpr.steps(weights(**VBPR), FEATURES, triples, 0.1, PENALTIES, batch=2, mean=True, optimiser="adam")
-    w = {name: torch.tensor(value, dtype=torch.float64, requires_grad=True) for name, value in weights(**VBPR).items()}
-    optimiser = torch.optim.Adam(w.values(), lr=0.1)
-    for start in (0, 2):
-        now = {name: value.detach().numpy() for name, value in w.items()}
-        slopes = partial(vbpr.gradients, f=FEATURES, penalties=PENALTIES)
-        for name, slope in pairwise.batch_gradients(now, triples[start : start + 2], slopes, mean=True).items():
-            w[name].grad = torch.tensor(slope, dtype=torch.float64)
-        optimiser.step()
-    same(after, {name: value.detach().numpy() for name, value in w.items()})
+    def gradients(now: dict[str, np.ndarray], triple: tuple[int, int, int]) -> dict[str, np.ndarray]:
+        return {"w": np.array([next(slopes), 0.0])}
+
+    triples = [(0, 0, 1), (0, 0, 2)]
+    after = pairwise.adam({"w": np.array([5.0, 5])}, triples, gradients, rate=0.1, batch=1, mean=True, epsilon=1e-8)
+    first = 1 / (1 + 1e-8)
+    second = (0.9 * 0.1 + 0.1 * 2) / 0.19 / (((0.999 * 0.001 + 0.001 * 4) / 0.001999) ** 0.5 + 1e-8)
+    np.testing.assert_allclose(after["w"], [5 - 0.1 * first - 0.1 * second, 5], atol=1e-14)
+
+
+def test_vbpr_with_adam_moves_by_the_rate_at_first():
+    w = weights(**VBPR)
+    triples = [(0, 0, 1), (1, 2, 0)]
+    after = vbpr.steps(w, FEATURES, triples, 0.1, {}, batch=2, mean=True, optimiser="adam")
+    slopes = pairwise.batch_gradients(w, triples, partial(vbpr.gradients, f=FEATURES, penalties={}), mean=True)
+    same(after, {name: w[name] - 0.1 * np.sign(np.round(slopes[name], 12)) for name in w}, atol=1e-6)
 
 
 Q = np.array([[1.0, 3], [-1, 3], [1, -3], [-1, -3]])
@@ -176,6 +185,10 @@ def test_adabpr_distributions_by_hand():
 )
 def test_adabpr_draws_by_hand(uniforms, observed, item):
     assert adabpr.draw(np.array([3.0, -1]), adabpr.tables(Q), HALVES, uniforms, observed) == item
+
+
+def test_pick_is_the_first_place_above():
+    assert [adabpr.pick(np.array([0.5, 0.0, 0.5]), uniform) for uniform in (0, 0.49, 0.5, 0.99)] == [0, 0, 2, 2]
 
 
 def test_adabpr_draws_are_distributed_as_said():
