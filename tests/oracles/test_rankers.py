@@ -218,6 +218,15 @@ def test_vbpr_score_by_hand():
     assert vbpr.score(w, f, 0, 0) == 100 + 10 + 1 + (3 + 8) + (8 - 2) + (2.5 + 2)
 
 
+def test_vbpr_loss_by_hand():
+    """Pictures say nothing and both items are alike: ln 2 and the penalties."""
+    w = {name: np.ones(shape) for name, shape in VBPR.items()}
+    w["E"], w["beta_f"] = 2 * w["E"], 3 * w["beta_f"]
+    penalties = {"w": 0.1, "b": 0.5, "e": 0.01}
+    expected = log(2) + 0.1 * (3 + 3 + 3 + 2) + 0.5 * 1.1 + 0.01 * (8 * 4 + 4 * 9)
+    assert vbpr.loss(w, np.zeros((3, 4)), TRIPLE, penalties) == pytest.approx(expected)
+
+
 def test_vbpr_step_by_hand():
     """All but θ and the biases of the items is zero, so both score alike: the slope is -1/2."""
     w = {name: np.zeros(shape) for name, shape in VBPR.items()}
@@ -302,6 +311,8 @@ def test_rrfm_instances_are_unobserved_and_above_their_group():
     assert choose([0, 1, 3], 2) == []
     case["weights"]["V"][1] = 2.5  # above (.5 + 2.5 + 4) / 3, though below the mean of the two that are left
     assert choose([1], 1) == [1]
+    case["weights"]["V"][0] = 9  # above, but observed
+    assert choose([0], 1) == []
 
 
 @pytest.mark.parametrize(
