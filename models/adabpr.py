@@ -80,7 +80,7 @@ class AdaBPR(Factored):
         factors: Width = 16,
         item_bias: bool = True,
         penalty: NotNegative = 0.01,
-        batch_size: Count = 256,
+        batch_size: Count = 1024,
         descent: Descent = Descent(),
         seed: int = 0,
     ):
@@ -113,6 +113,6 @@ class AdaBPR(Factored):
         def draw(vectors: Vectors) -> bpr.Draw:
             return of_shares(train, Oversampling(vectors, scale=share * train.known))
 
-        fitted = bpr.fit(train, validation, draw, touched(train, "catalogue"), **self._options)
+        fitted = bpr.fit(train, validation, draw, touched(train, "catalogue"), ahead=1, **self._options)
         fitted.course.settings["oversampling"] = share
         return fitted

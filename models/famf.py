@@ -24,7 +24,7 @@ class FAMF(Factored):
         item_bias: bool = True,
         penalty: NotNegative = 0.01,
         negatives: Negatives = "catalogue",
-        batch_size: Count = 256,
+        batch_size: Count = 1024,
         descent: Descent = Descent(),
         seed: int = 0,
     ):
@@ -48,3 +48,6 @@ class FAMF(Factored):
         check_stopping(self._descent, validation)
         draw, posts = DRAWS[self._negatives](train), touched(train, self._negatives)
         self._users, self._posts, self._course = bpr.fit(train, validation, lambda _: draw, posts, **self._options)
+
+    def chosen(self) -> dict[str, str]:
+        return {"method": f"BPR with{'' if self._options['item_bias'] else 'out'} a bias of posts"}

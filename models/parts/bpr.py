@@ -23,6 +23,8 @@ from pipeline.storage.feed import Feed
 
 DEVIATION = 0.1
 """Of the first factors, as in the authors' own library."""
+AHEAD = 2**14
+"""Triples drawn at once: many cost little more than few."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,16 @@ def step(vectors: Vectors, triples: Triples, *, learning_rate: float, penalty: f
     difference = q_i - q_j  # [b, f]
     x = np.einsum("bf,bf->b", p, difference)  # [b] (1)
     g = (learning_rate * expit(-x))[:, None]  # [b, 1], how far from x to go up
-    shrink = 2 * learning_rate * penalty
-    up, down = g * p, g * difference  # [b, f]
-    own = down - shrink * p if penalty else down
+    up, own = g * p, g * difference  # [b, f]
+    for table in (p, q_i, q_j):  # copies, and no longer needed as they are
+        table *= -2 * learning_rate * penalty
+    own += p
     own[:, 0] = 0
+    q_i += up
+    q_j -= up
     add_at(vectors.users, u, own)
-    add_at(vectors.posts, i, up - shrink * q_i if penalty else up)
-    add_at(vectors.posts, j, -(up + shrink * q_j) if penalty else -up)
+    add_at(vectors.posts, i, q_i)
+    add_at(vectors.posts, j, q_j)
     return float(np.logaddexp(0, -x).sum())
 
 
@@ -75,16 +80,27 @@ def add_at(table: np.ndarray, rows: np.ndarray, values: np.ndarray) -> None:
 
 
 def passes(
-    draw: Draw, take: Callable[[Triples], float], *, rng: np.random.Generator, shares: int, batch_size: int
+    draw: Draw,
+    take: Callable[[Triples], float],
+    *,
+    rng: np.random.Generator,
+    shares: int,
+    batch_size: int,
+    ahead: int = AHEAD,
 ) -> Callable[[], float]:
-    """An epoch: as many triples drawn as there are shares, `take` called with each batch; gives their mean loss."""
+    """An epoch: as many triples drawn as there are shares, `take` called with each batch; gives their mean loss.
+
+    So many batches are drawn at once as make `ahead` triples; where draws depend on what was learned, one.
+    """
+    size = max(1, ahead // batch_size) * batch_size
 
     def epoch() -> float:
         total, drawn = 0.0, 0
-        for start in range(0, shares, batch_size):
-            triples = draw(rng, min(batch_size, shares - start))
-            total += take(triples)
+        for start in range(0, shares, size):
+            triples = draw(rng, min(size, shares - start))
             drawn += len(triples[0])
+            for first in range(0, len(triples[0]), batch_size):
+                total += take(tuple(rows[first : first + batch_size] for rows in triples))
         return total / max(1, drawn)
 
     return epoch
@@ -110,10 +126,11 @@ def fit(
     batch_size: int,
     descent: Descent,
     seed: int,
+    ahead: int = AHEAD,
 ) -> Fitted:
     """Train on triples of `draw`, which is told the vectors that move; an epoch is as many as there are shares.
 
-    `touched` [p] says which of the posts it can give.
+    `touched` [p] says which of the posts it can give; `ahead` is as `passes` takes it.
     """
     rng, seen = np.random.default_rng(seed), Seen(train, posts=touched)
     vectors = Vectors.draw(rng, len(train.users), len(train.posts), factors, item_bias=item_bias)
@@ -122,7 +139,7 @@ def fit(
     def take(triples: Triples) -> float:
         return step(vectors, triples, learning_rate=descent.learning_rate, penalty=penalty)
 
-    epoch = passes(own, take, rng=rng, shares=shares, batch_size=batch_size)
+    epoch = passes(own, take, rng=rng, shares=shares, batch_size=batch_size, ahead=ahead)
     validate = (lambda: seen.auc(validation, vectors.users, vectors.posts)) if len(validation) else None
     course = descend({"users": vectors.users, "posts": vectors.posts}, epoch, validate, descent, label="bpr")
     return Fitted(*seen.tables(vectors.users, vectors.posts), course)

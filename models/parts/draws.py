@@ -17,8 +17,8 @@ Draw = Callable[[np.random.Generator, int], Triples]
 Negatives = Literal["catalogue", "lists"]
 TRIES = 20
 """How often a post is drawn again that the user shared: some users shared all there is."""
-TABLE = 2**26
-"""Pairs of a user and a post that are looked up in a table, a byte each; of more, among those there are."""
+TABLE = 2**29
+"""Pairs of a user and a post that are looked up in a table, a bit each; of more, among those there are."""
 
 
 class Shared:
@@ -27,16 +27,18 @@ class Shared:
     def __init__(self, shares: np.ndarray, users: int, posts: int):
         """By `shares`, users and posts [2, s]."""
         self._posts = posts
-        self._keys = np.unique(shares[0] * posts + shares[1])
-        self._table = np.zeros(users * posts if users * posts <= TABLE else 0, dtype=bool)
-        if len(self._table):
-            self._table[self._keys] = True
+        keys = shares[0] * posts + shares[1]
+        self._bits = np.zeros(-(-users * posts // 8) if users * posts <= TABLE else 0, dtype=np.uint8)
+        if len(self._bits):
+            np.bitwise_or.at(self._bits, keys >> 3, (1 << (keys & 7)).astype(np.uint8))
+        else:
+            self._keys = np.unique(keys)
 
     def has(self, users: np.ndarray, posts: np.ndarray) -> np.ndarray:
         """Whether user i shared post i, [n]."""
         keys = users * self._posts + posts
-        if len(self._table):
-            return self._table[keys]
+        if len(self._bits):
+            return self._bits.take(keys >> 3) >> (keys & 7).astype(np.uint8) & 1 == 1
         place = np.searchsorted(self._keys, keys)
         return self._keys[np.minimum(place, len(self._keys) - 1)] == keys
 
@@ -60,10 +62,11 @@ def of_lists(feed: Feed) -> Draw:
 
 def of_shares(feed: Feed, other: Callable[[np.random.Generator, np.ndarray], np.ndarray]) -> Draw:
     """A share, each as likely, and beside it what `other` draws for its user, again where the user shared that."""
-    shared = Shared(feed.shares, len(feed.users), len(feed.posts))
+    shared, of_all = Shared(feed.shares, len(feed.users), len(feed.posts)), np.ascontiguousarray(feed.shares)
 
     def draw(rng: np.random.Generator, n: int) -> Triples:
-        users, posts = feed.shares[:, rng.integers(0, feed.shares.shape[1], n)]
+        rows = rng.integers(0, of_all.shape[1], n)
+        users, posts = of_all[0].take(rows), of_all[1].take(rows)
         others = other(rng, users)
         open_ = np.flatnonzero(shared.has(users, others))
         for _ in range(TRIES):

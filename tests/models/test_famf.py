@@ -45,3 +45,8 @@ def test_it_stops_on_validation():
 def test_steps_too_large_are_one_line():
     with pytest.raises(UserError, match=r"lower descent\.learning_rate"):
         fitted("famf", TASTE, descent={"epochs": 20, "patience": None, "learning_rate": 1e6})
+
+
+def test_it_says_that_it_is_bpr():
+    assert make("famf").chosen() == {"method": "BPR with a bias of posts"}
+    assert make("famf", item_bias=False).chosen() == {"method": "BPR without a bias of posts"}

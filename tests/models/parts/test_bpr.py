@@ -105,3 +105,16 @@ def test_an_epoch_is_as_many_triples_as_there_are_shares():
     epoch = bpr.passes(draws.of_catalogue(feed), take, rng=np.random.default_rng(0), shares=70, batch_size=32)
     assert epoch() == 2.0
     assert taken == [32, 32, 6]
+
+
+@pytest.mark.parametrize(("ahead", "asked"), [(1, [32, 32, 6]), (70, [64, 6]), (1000, [70])])
+def test_triples_are_drawn_ahead(ahead, asked):
+    drawn, draw = [], draws.of_catalogue(make_feeds(0)["train"])
+
+    def counting(rng, n):
+        drawn.append(n)
+        return draw(rng, n)
+
+    options = {"rng": np.random.default_rng(0), "shares": 70, "batch_size": 32}
+    bpr.passes(counting, lambda triples: 0.0, **options, ahead=ahead)()
+    assert drawn == asked
