@@ -14,7 +14,7 @@ from pipeline.base.binding import bind
 from pipeline.base.errors import UserError
 
 TWENTY = 12345678901234567890
-GIVEN = {models.System: ("seed", "device", "checkpoint"), features.Feature: ("device",)}
+GIVEN = {models.Learner: ("seed", "device", "checkpoint"), features.Feature: ("device",)}
 """Arguments that come from the pipeline; of the seeds of systems, `params` takes care."""
 
 
