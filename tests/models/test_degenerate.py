@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.base import discover
+from models.base import System, discover
 from pipeline.storage.examples import Examples, FeatureValues
 from tests.models.small import make, make_examples, with_features, with_posts
 
@@ -37,7 +37,7 @@ KINDS = {
 @pytest.mark.slow
 @pytest.mark.parametrize(("rows", "validation"), [(40, 10), (40, 0), (1, 0), (2, 1)])
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", discover())
+@pytest.mark.parametrize("name", discover(System))
 def test_what_teaches_nothing_ends_no_run(name, kind, rows, validation, tmp_path):
     posts = KINDS[kind]
     system, test = make(name), posts.take(np.arange(50, 60))
