@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from models.base import Composed
 from models.dsn import TRAINING
 from models.parts.averages import BY, Fill, MovingAverage
-from models.parts.batches import Arrays
+from models.parts.batches import Arrays, some
 from models.parts.dense import dense
 from models.parts.linear_attention import Kind, LastStep
 from models.parts.lookup import Known, Lookup
@@ -161,7 +161,7 @@ class MultiView(Composed):
         }
         for role, window in self._windows.items():
             (name,) = self.features[role]
-            own, past = posts.features[name], posts.past.features[name]
+            own, past = some(posts.features[name]), some(posts.past.features[name])
             mean = MovingAverage(own, past, earlier, window, self._fill)
             arrays = {**arrays, role: Window(own, past, earlier, length), f"{role}_mean": mean}
         return arrays
