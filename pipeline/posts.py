@@ -9,6 +9,7 @@ import logging
 from collections.abc import Collection
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from pipeline.base import params
@@ -17,9 +18,10 @@ from pipeline.base.errors import run_stage
 from pipeline.base.paths import Paths
 from pipeline.base.sections import Dataset
 from pipeline.readers import dataset, linking
-from pipeline.readers.base import reader_class
+from pipeline.readers.base import Raw, reader_class
 from pipeline.readers.judging import clean, to_table
 from pipeline.readers.parts.audit import Audit
+from pipeline.readers.parts.clean import KINDS
 from pipeline.storage import store
 
 log = logging.getLogger(__name__)
@@ -45,8 +47,8 @@ def main(paths: Paths = Paths()) -> None:
     store.write_json(paths.audit, {"file": raw.file, "columns": present, **counts, **raw.audit.as_dict()})
 
 
-def read_drafts(section: Dataset, path: Path) -> tuple[pd.DataFrame, Path, Audit]:
-    """Posts yet to be published, from a table: `(posts, the folder image paths start from, audit)`.
+def read_drafts(section: Dataset, path: Path) -> tuple[pd.DataFrame, Path, Audit, np.ndarray]:
+    """Posts yet to be published, from a table: `(posts [n], where images are, audit, which are named [n])`.
 
     Column names are mapped as in the dataset where it is a table, and times are read as there. There are as many
     posts as rows, in their order: without a `post_id` the row number serves, and one may stand twice. Raises
@@ -60,7 +62,14 @@ def read_drafts(section: Dataset, path: Path) -> tuple[pd.DataFrame, Path, Audit
     posts = clean(raw, None, times=dataset.times(section))
     raw.audit.report(raw.file)
     raw.audit.check(raw.file, 1.0)
-    return posts, reader.image_root, raw.audit
+    return posts, reader.image_root, raw.audit, _named(raw)
+
+
+def _named(raw: Raw) -> np.ndarray:
+    """Which rows [n] have a `post_id`."""
+    if "post_id" not in raw.posts:
+        return np.zeros(len(raw.posts), dtype=bool)
+    return pd.notna(pd.Series(KINDS["id"](raw.posts["post_id"].tolist())[0], dtype=object)).to_numpy(dtype=bool)
 
 
 def strangers(drafts: pd.DataFrame, users: Collection[str]) -> int:

@@ -8,6 +8,7 @@ import argparse
 import logging
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -37,23 +38,63 @@ WRITERS = {
 
 def main(paths: Paths = Paths(), arguments: Sequence[str] | None = None) -> None:
     """Read the command line, predict, write the table."""
-    asked = _parse(arguments)
-    out = asked.out or asked.posts.with_name(f"{asked.posts.stem}.predictions.csv")
-    if out.suffix not in WRITERS:
-        raise UserError(f"--out {out}: unknown ending; use one of {', '.join(WRITERS)}")
+    asked = command("predict", __doc__).parse_args(arguments)
+    out = output(asked, "predictions")
     frame = predict(paths, params.load(paths.params), asked.system, asked.posts, days=asked.days)
-    with store.atomic(out, shared=True) as temporary:
-        WRITERS[out.suffix](frame, temporary)
+    write(frame, out)
     log.info("%s: %d predictions of %s", out, len(frame), asked.system)
 
 
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = CommandLine(prog="python -m pipeline.predict", description=__doc__.split("\n\n")[0])
+def command(stage: str, about: str) -> CommandLine:
+    """The arguments of a stage that is asked about drafts; `about` is its docstring."""
+    parser = CommandLine(prog=f"python -m pipeline.{stage}", description=about.split("\n\n")[0])
     parser.add_argument("--system", required=True, help="an entry of params.yaml that has been trained")
     parser.add_argument("--posts", required=True, type=Path, help="table of drafts; image paths start from its folder")
     parser.add_argument("--out", type=Path, help="table to write: .csv, .tsv, .jsonl or .parquet")
     parser.add_argument("--days", type=float, help="days online to predict for, where targets or features count them")
-    return parser.parse_args(arguments)
+    return parser
+
+
+def output(asked: argparse.Namespace, kind: str) -> Path:
+    """Where the answer goes. Raises `UserError`, before any work, where no table is written to a file of that name."""
+    out = asked.out or asked.posts.with_name(f"{asked.posts.stem}.{kind}.csv")
+    if out.suffix not in WRITERS:
+        raise UserError(f"--out {out}: unknown ending; use one of {', '.join(WRITERS)}")
+    return out
+
+
+def write(frame: pd.DataFrame, out: Path) -> None:
+    """Write the answer as the ending of its file says."""
+    with store.atomic(out, shared=True) as temporary:
+        WRITERS[out.suffix](frame, temporary)
+
+
+@dataclass(frozen=True)
+class Drafts:
+    """A table of n drafts, in their order."""
+
+    file: Path
+    frame: pd.DataFrame
+    """Their columns; `post_id` is the number of the row, for in drafts one id may stand twice."""
+    post_id: pd.Series
+    """What they are called; those that are not have the number of their row in the file."""
+    named: np.ndarray
+    """Which [n] have an id of their own."""
+    image_root: Path
+    """The folder that paths of pictures start from."""
+
+
+def read(paths: Paths, p: Params, file: Path, *, days: float | None = None) -> Drafts:
+    """The drafts of a table, looked at after `days` where they do not say when; says how many are by strangers."""
+    if days is not None and not 0 < days < MOST_DAYS:
+        raise UserError(f"--days {days:g}: expected more than 0 and less than {MOST_DAYS}")
+    frame, image_root, _, named = posts.read_drafts(p.dataset, file)
+    _count_strangers(paths, frame, file)
+    called = frame["post_id"]
+    frame["post_id"] = [str(row) for row in range(len(frame))]
+    if days is not None:
+        _look_after(frame, days)
+    return Drafts(file, frame, called, named, image_root)
 
 
 def predict(paths: Paths, p: Params, system: str, drafts: Path, *, days: float | None = None) -> pd.DataFrame:
@@ -65,22 +106,20 @@ def predict(paths: Paths, p: Params, system: str, drafts: Path, *, days: float |
     `collected_at` is looked at. Drafts without `user_id` are those of new users. Systems that look back see the posts
     of the dataset that are earlier than a draft. Raises `UserError` where drafts lack another column.
     """
-    if days is not None and not 0 < days < MOST_DAYS:
-        raise UserError(f"--days {days:g}: expected more than 0 and less than {MOST_DAYS}")
-    trained = _trained(paths, system)
-    frame, image_root, _ = posts.read_drafts(p.dataset, drafts)
-    _count_strangers(paths, frame, drafts)
-    named = frame["post_id"]
-    frame["post_id"] = [str(row) for row in range(len(frame))]  # in drafts one id may stand twice
-    if days is not None:
-        _look_after(frame, days)
+    trained = find(paths, system)
+    if trained.ranks:
+        raise UserError(
+            f"--system {system}: it puts posts in order for users and predicts no count; ask python -m pipeline.rank"
+        )
+    read_in = read(paths, p, drafts, days=days)
+    frame = read_in.frame
     _name_nobody(frame, trained, drafts)
     try:
-        values, status = _features(paths, p, trained, frame, image_root)
+        values, status = features(paths, p, trained, read_in)
         predictions = {target: _predict(paths, trained, frame, values, target) for target in trained.targets}
     except MissingColumn as error:
         raise error.within(str(drafts)) from None
-    table = {"post_id": named}
+    table = {"post_id": read_in.post_id}
     if status is not None:
         table["image"] = status
     for target, prediction in predictions.items():
@@ -91,15 +130,14 @@ def predict(paths: Paths, p: Params, system: str, drafts: Path, *, days: float |
     return pd.DataFrame(table)
 
 
-def _trained(paths: Paths, name: str) -> Trained:
+def find(paths: Paths, name: str) -> Trained:
+    """The system or ranker of that name. Raises `UserError` where it was not trained."""
     found = sorted(path.parent.name for path in paths.model("*").parent.glob(f"*/{FILE}"))
     if name not in found:
         raise UserError(f"--system {name}: not trained here; run dvc repro (trained: {', '.join(found) or 'none'})")
     trained = Trained.open(paths, name)
     if not trained.run:
         raise UserError(f"--system {name}: left out in training: {trained.why}")
-    if trained.ranks:
-        raise UserError(f"--system {name}: it puts posts in order for users and predicts no count; name another")
     return trained
 
 
@@ -136,13 +174,17 @@ def _check_horizon(feature: Feature, name: str, frame: pd.DataFrame) -> None:
         raise MissingColumn(lacking[:1], f"the feature {name} needs to count the hours online", remedy=remedy)
 
 
-def _features(
-    paths: Paths, p: Params, trained: Trained, frame: pd.DataFrame, image_root: Path
+def features(
+    paths: Paths, p: Params, trained: Trained, drafts: Drafts
 ) -> tuple[dict[str, FeatureValues], pd.Series | None]:
-    """The features the system was trained on, of the drafts, and the status of their pictures."""
+    """The features the system was trained on, of the drafts, and where it looks at pictures the status of theirs.
+
+    Raises `MissingColumn` where they lack what a feature needs.
+    """
+    frame = drafts.frame
     with tempfile.TemporaryDirectory() as folder:
         packed = Path(folder)
-        index = images.pack(frame, image_root, packed, p.images, p.compute)
+        index = images.pack(frame, drafts.image_root, packed, p.images, p.compute)
         values, looks = {}, False
         for name, made in trained.features.items():
             extractor = Extractor.restore(name, made, p.compute, images=packed)

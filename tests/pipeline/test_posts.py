@@ -245,8 +245,10 @@ def test_drafts_go_through_the_same_cleaning(posts_folder, make_params, tmp_path
     drafts.parent.mkdir()
     drafts.write_text("words,followers,image,posted_at\nhello 😍,12,a.jpg,2999-01-01\n,many,b.jpg,\n")
     section = {**make_params()["dataset"], "path": str(folder), "columns": {"text": "words"}}
-    frame, image_root, audit = posts.read_drafts(params.of({**make_params(), "dataset": section}).dataset, drafts)
+    section = params.of({**make_params(), "dataset": section}).dataset
+    frame, image_root, audit, named = posts.read_drafts(section, drafts)
     assert image_root == drafts.parent
+    assert not named.any()
     assert frame["post_id"].tolist() == ["2", "3"]
     assert frame["text"].tolist()[0] == "hello 😍"
     assert frame["posted_at"][0].year == 2999  # a draft may plan its hour
@@ -256,7 +258,7 @@ def test_drafts_go_through_the_same_cleaning(posts_folder, make_params, tmp_path
 
 def test_drafts_and_published_posts_have_the_same_types(posts_folder, make_params, project):
     folder = posts_folder(n=6, images=False, drop=["likes"])
-    drafts, _, _ = posts.read_drafts(params.of(make_params()).dataset, folder / "posts.csv")
+    drafts, *_ = posts.read_drafts(params.of(make_params()).dataset, folder / "posts.csv")
     posts_folder(n=6, images=False)
     paths = project()
     posts.main(paths)
@@ -372,8 +374,9 @@ def test_dates_among_counts_are_no_large_counts(run):
 def test_drafts_lose_no_row(make_params, tmp_path):
     drafts = tmp_path / "drafts.csv"
     drafts.write_text('post_id,text,likes\na,one,\n,two,\na,three,\ntorn\n"open,x\n7.0,last,many\n')
-    frame, _, audit = posts.read_drafts(params.of(make_params()).dataset, drafts)
+    frame, _, audit, named = posts.read_drafts(params.of(make_params()).dataset, drafts)
     assert frame["post_id"].tolist() == ["a", "3", "a", "5", "6", "7"]
+    assert named.tolist() == [True, False, True, False, False, True]
     assert frame["text"].fillna("-").tolist() == ["one", "two", "three", "-", "-", "last"]
     assert audit.read == audit.kept == 6
     assert audit.tagged["torn row"] == 2

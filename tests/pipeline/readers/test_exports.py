@@ -127,7 +127,7 @@ def test_instagrams_own_export_as_drafts(tmp_path, make_params):
     (tmp_path / "posts_1.json").write_text(json.dumps(entries))
     section = {**make_params()["dataset"], "columns": {**INSTAGRAM, "likes": "likes"}}
     read = params.of({**make_params(), "dataset": section}).dataset
-    frame, root, audit = posts.read_drafts(read, tmp_path / "posts_1.json")
+    frame, root, audit, _ = posts.read_drafts(read, tmp_path / "posts_1.json")
     assert root == tmp_path
     assert frame["image"].tolist() == [f"media/posts/{i}.jpg" for i in range(3)]
     assert frame["text"].tolist() == ["Café 😍"] * 3
