@@ -44,15 +44,17 @@ INCEPTION = "https://download.pytorch.org/models/inception_v3_google-0cc3c7bd.pt
 VGG = "https://download.pytorch.org/models/vgg16-397923af.pth"
 VIT = "timm/vit_base_patch32_clip_224.openai"
 SWIN = "timm/swin_base_patch4_window7_224.ms_in22k_ft_in1k"
+INCEPTION_V4 = "timm/inception_v4.tf_in1k"
 BERT = "google-bert/bert-base-uncased"
 NETWORKS = {
     **{RN101: "RN101-quickgelu", VIT: "ViT-B-32-quickgelu", INCEPTION: "inception_v3", VGG: "vgg16"},
-    **{SWIN: "swin_base_patch4_window7_224", BERT: "bert"},
+    **{SWIN: "swin_base_patch4_window7_224", INCEPTION_V4: "inception_v4", BERT: "bert"},
 }
 """What can be fetched: a repository of the hub or an address, and the network whose weights it gives."""
 FETCHES = {
     **{"xgb-clip": {RN101}, "picture-or-words": {INCEPTION}, "uhan": {VGG}, "uhan-released": {VGG}},
     **{"dsn": {VIT, SWIN, BERT}, "dsn-ratios": {VIT}, "dsn-released": {VIT}},
+    "amnl": {INCEPTION_V4},
 }
 VECTORS = {
     "picture-or-words": ("glove.twitter.27B.zip", "glove.twitter.27B.{}d.txt", (25, 50, 100, 200)),
