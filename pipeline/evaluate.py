@@ -41,7 +41,8 @@ def main(paths: Paths = Paths()) -> None:
     store.write_json(paths.results / "metrics.json", nested(rows, popularity) | nested(rows_ranked, rankers, RANKING))
     table = leaderboard.write(paths.results, rows, popularity, p, POPULARITY)
     table_ranked = leaderboard.write(paths.results, rows_ranked, rankers, p, RANKING, said_of_times(paths, rows_ranked))
-    tables.write(paths, comparisons, table, popularity, p)
+    boards = {POPULARITY.name: table, RANKING.name: table_ranked}
+    tables.write(paths, [*comparisons, *ranked], boards, systems, p)
     losses = curves.table(systems)
     curves.write(paths.results / "curves.csv", losses)
     ranking = losses["system"].isin(list(rankers))

@@ -34,7 +34,8 @@ def write(
     """
     frame, stem = table(rows, p, task), task.file("leaderboard")
     write_csv(folder / f"{stem}.csv", frame)
-    write_markdown(folder / f"{stem}.md", frame, [*notes.of(frame, systems, p, task), *more], task)
+    below = [*notes.of(frame, systems, p, task), *more]
+    write_markdown(folder / f"{stem}.md", frame, below, task, protocol.setting(p.ranking))
     return frame
 
 
@@ -65,7 +66,7 @@ def _protocol(target: str, p: Params, task: Task) -> str:
 def _paper(system: str, target: str, p: Params) -> tuple[str | None, str | None]:
     """The paper with numbers of a system on a target, and how the run differs from it; None where there is none."""
     for paper in published.papers():
-        if paper.paper in {number.paper for number in published.of_system(system, target)}:
+        if paper.paper in {number.paper for number in published.of_system(system, target, protocol.setting(p.ranking))}:
             return paper.paper, protocol.differs(paper, p, target)
     return None, None
 
@@ -76,34 +77,39 @@ def write_csv(path: Path, frame: pd.DataFrame) -> None:
         frame.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n", encoding="utf-8")
 
 
-def write_markdown(path: Path, frame: pd.DataFrame, below: Sequence[str], task: Task = POPULARITY) -> None:
-    """Write the test part's tables, one a target, and the sentences that stand `below` them."""
+def write_markdown(
+    path: Path, frame: pd.DataFrame, below: Sequence[str], task: Task = POPULARITY, setting: str = ""
+) -> None:
+    """Write the test part's tables, one a target, and the sentences that stand `below` them.
+
+    `setting` is that of the published numbers where their paper has several.
+    """
     lines = [f"# {task.title}", ""]
     for (target, said), rows in frame[frame["part"] == "test"].groupby(["target", "protocol"], sort=False):
         where = f"{rows['dataset'].iloc[0]}, {said}, test part, n = {rows['n'].iloc[0]}{task.counted}"
-        lines += [f"## {target}", "", f"{where}. {task.order} first.", "", *render(_readable(rows, task)), ""]
+        lines += [f"## {target}", "", f"{where}. {task.order} first.", "", *render(_readable(rows, task, setting)), ""]
     lines += [line for note in below for line in wrapped(note)]
     with store.atomic(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _readable(rows: pd.DataFrame, task: Task) -> pd.DataFrame:
+def _readable(rows: pd.DataFrame, task: Task, setting: str) -> pd.DataFrame:
     """The columns people read, as text; those without any value are left out."""
-    text = pd.DataFrame([_cells(row, task) for row in rows.to_dict("records")])
+    text = pd.DataFrame([_cells(row, task, setting) for row in rows.to_dict("records")])
     (first, head), *others = task.heads.items()
     columns = {first: head, "interval": "interval", **dict(others), "p_holm": "p", "published": "published"}
     shown = [column for column in columns if (text[column] != UNDEFINED).any()]
     return text[["system", *shown]].rename(columns=columns)
 
 
-def _cells(row: Mapping[str, Any], task: Task) -> dict[str, str]:
+def _cells(row: Mapping[str, Any], task: Task, setting: str) -> dict[str, str]:
     cells, leading = {name: _number(row[name]) for name in task.metrics}, task.leading
     if row["seeds"] > 1 and cells[leading] != UNDEFINED:
         cells[leading] += f" ±{row[f'{leading}_spread']:.3f}"
     low, high = _number(row[f"{leading}_low"]), _number(row[f"{leading}_high"])
     cells["interval"] = UNDEFINED if UNDEFINED in (low, high) else f"{low}–{high}"
     cells["p_holm"] = "<0.001" if row["p_holm"] < 0.001 else _number(row["p_holm"])
-    cells["published"] = _published(row)
+    cells["published"] = _published(row, setting)
     return {"system": row["system"], **cells}
 
 
@@ -113,8 +119,8 @@ def _number(value: float) -> str:
     return f"{value:.3f}" if abs(value) < 1e4 else f"{value:.4g}"
 
 
-def _published(row: Mapping[str, Any]) -> str:
-    numbers = published.of_system(row["system"], row["target"])
+def _published(row: Mapping[str, Any], setting: str) -> str:
+    numbers = published.of_system(row["system"], row["target"], setting)
     if not numbers:
         return UNDEFINED
     first = numbers[0]

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.base.targets import SHARES
+
 
 @dataclass(frozen=True)
 class Published:
@@ -20,7 +22,9 @@ class Published:
     system: str
     target: str
     metric: str
-    """The metric, as pipeline/metrics/regression.py calls it."""
+    """The metric, as pipeline/metrics/ calls it."""
+    setting: str
+    """Share of the data for training where the paper has a table of several; empty where it has one."""
     value: float
 
 
@@ -39,7 +43,7 @@ class Paper:
     data: str
     """What that data is, in words."""
     split: str
-    """Method and shares, as `pipeline.report.protocol` writes those of a run."""
+    """Method and shares, or how lists were drawn, as `pipeline.report.protocol` writes that of a run."""
     transforms: Mapping[str, str]
     """Its targets, and the transform of each."""
     draw: int | None
@@ -48,15 +52,22 @@ class Paper:
     """What it leaves open of its data, in words; empty where it is nothing."""
     also: tuple[str, ...]
     """Metrics that it does not report and that stand beside its own."""
+    doubted: tuple[str, ...]
+    """Metrics of which its numbers cannot be, as `note` says; they are marked."""
     note: str
     """What to know of its numbers, in words; empty where it is nothing."""
+
+    @property
+    def ranks(self) -> bool:
+        """Whether its systems rank."""
+        return SHARES in self.transforms
 
     @classmethod
     def of(cls, row: Mapping[str, str]) -> "Paper":
         """A row of published_papers.csv."""
         transforms = dict(pair.split("=") for pair in row["targets"].split())
         typed = {"transforms": transforms, "draw": int(row["draw"]) if row["draw"] else None}
-        typed["also"] = tuple(row["also"].split())
+        typed |= {key: tuple(row[key].split()) for key in ("also", "doubted")}
         return cls(**{**{key: value for key, value in row.items() if key != "targets"}, **typed})
 
 
@@ -126,14 +137,23 @@ def elsewhere(paper: str) -> list[Elsewhere]:
     return [Elsewhere(**row) for row in _rows("published_elsewhere.csv") if row["paper"] == paper]
 
 
-def of_system(system: str, target: str) -> list[Published]:
-    """Numbers of one system on a target; none on a target that its paper does not have."""
-    return [row for row in load() if (row.system, row.target) == (system, target)]
+def settings(paper: str) -> list[str]:
+    """The settings of one paper's numbers, in the order of the file."""
+    return list(dict.fromkeys(row.setting for row in load() if row.paper == paper and row.setting))
 
 
-def of_paper(paper: str, target: str) -> list[Published]:
-    """Numbers of one paper on a target; none on a target that it does not have."""
-    return [row for row in load() if (row.paper, row.target) == (paper, target)]
+def of_system(system: str, target: str, setting: str = "") -> list[Published]:
+    """Numbers of one system on a target in a setting; none on a target, or in one, that its paper does not have."""
+    return [row for row in _in(setting) if (row.system, row.target) == (system, target)]
+
+
+def of_paper(paper: str, target: str, setting: str = "") -> list[Published]:
+    """Numbers of one paper on a target in a setting; none on a target, or in one, that it does not have."""
+    return [row for row in _in(setting) if (row.paper, row.target) == (paper, target)]
+
+
+def _in(setting: str) -> list[Published]:
+    return [row for row in load() if row.setting in ("", setting)]
 
 
 def _rows(name: str) -> list[dict[str, str]]:

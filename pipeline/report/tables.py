@@ -4,7 +4,7 @@
 is data: published*.csv.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -13,6 +13,7 @@ from models.trained import Trained
 from pipeline.base import targets
 from pipeline.base.params import Params
 from pipeline.base.paths import Paths
+from pipeline.metrics.tasks import POPULARITY, RANKING
 from pipeline.report import exhibits, leaderboard, notes, protocol, published
 from pipeline.report.comparison import Comparison, against
 from pipeline.report.leaderboard import UNDEFINED
@@ -26,17 +27,20 @@ COLUMNS = (
 )
 
 
-def write(paths: Paths, comparisons: Sequence[Comparison], board: pd.DataFrame, systems: Systems, p: Params) -> None:
-    """Write both files of each paper; `board` is the leaderboard, `systems` are those of params.yaml."""
+def write(
+    paths: Paths, comparisons: Sequence[Comparison], boards: Mapping[str, pd.DataFrame], systems: Systems, p: Params
+) -> None:
+    """Write both files of each paper; `boards` are the leaderboards by task, `systems` those of params.yaml."""
     folder = paths.results / "tables"
     folder.mkdir(parents=True, exist_ok=True)
     for old in (*folder.glob("*.md"), *folder.glob("*.csv")):
         old.unlink()
-    tested = {c.target: c for c in comparisons if c.part == "test"}
+    tested = [c for c in comparisons if c.part == "test"]
     data = exhibits.of_data(paths, p)
     for paper in published.papers():
         lines = _wanted(paper, systems)
-        rows = [row for target in tested for row in of_target(paper, lines, tested[target], board, p)]
+        own = [c for c in tested if (c.task is RANKING) == paper.ranks]
+        rows = [row for c in own for row in of_target(paper, lines, c, boards[c.task.name], p)]
         if not rows:
             continue
         frame = pd.DataFrame(rows, columns=COLUMNS)
@@ -58,7 +62,7 @@ def of_target(
     paper: Paper, lines: Sequence[Line], comparison: Comparison, board: pd.DataFrame, p: Params
 ) -> Iterator[dict[str, Any]]:
     """A row a table, system and metric of the paper, measured on the test part of one target."""
-    numbers = published.of_paper(paper.paper, comparison.target)
+    numbers = published.of_paper(paper.paper, comparison.target, protocol.setting(p.ranking))
     told = {(row.system, row.metric): row.value for row in numbers}
     own = [row.metric for row in published.load() if row.paper == paper.paper]
     kinds = dict.fromkeys([*own, *paper.also])
@@ -92,7 +96,8 @@ def markdown(paper: Paper, frame: pd.DataFrame, systems: Systems, p: Params, dat
         heading = [line for note in _heading(paper, of_one, p) for line in leaderboard.wrapped(note)]
         yield from (f"## {target}", "", *heading, "")
         for table, rows in of_one.groupby("table", sort=False):
-            yield from (f"### {table}", "", *leaderboard.render(_readable(rows)), "")
+            yield from (f"### {table}", "", *leaderboard.render(_readable(rows, paper.doubted)), "")
+    yield from _other_settings(paper, p)
     yield from _elsewhere(paper)
     for note in _notes(paper, frame, systems, p.evaluate.confidence, data):
         yield from leaderboard.wrapped(note)
@@ -118,18 +123,43 @@ def _elsewhere(paper: Paper) -> Iterator[str]:
         yield from (*leaderboard.render(pd.DataFrame(list(rows.values())).fillna(UNDEFINED)), "")
 
 
+def _other_settings(paper: Paper, p: Params) -> Iterator[str]:
+    """The paper's numbers with other shares of the data for training, which stand beside no measured ones."""
+    names = {line.system: line.name for line in published.lines(paper.paper)}
+    numbers = [row for row in published.load() if row.paper == paper.paper]
+    for setting in published.settings(paper.paper):
+        if setting == protocol.setting(p.ranking):
+            continue
+        rows: dict[str, dict[str, str]] = {}
+        for number in (row for row in numbers if row.setting == setting):
+            row = rows.setdefault(number.system, {"system": names[number.system], "entry": number.system})
+            row[f"{_head(number.metric, paper.doubted)} published"] = figure(number.value, exact=True)
+        yield from (f"## Published with {setting} of the data for training", "")
+        yield from (*leaderboard.render(pd.DataFrame(list(rows.values())).fillna(UNDEFINED)), "")
+
+
+def _head(metric: str, doubted: Collection[str]) -> str:
+    return f"{leaderboard.SHORT[metric]}{'†' if metric in doubted else ''}"
+
+
 def _heading(paper: Paper, rows: pd.DataFrame, p: Params) -> Iterator[str]:
     ran = rows[rows["n"].notna()]
     if not len(ran):
         yield "None of these systems ran."
         return
     first, target = ran.iloc[0], rows["target"].iloc[0]
-    if target in paper.transforms:
+    where = f"{first['dataset']}, {first['protocol']}, test part, n = {first['n']:g}"
+    if paper.ranks:
+        known = ", ".join(published.settings(paper.paper))
+        yield f"Published: {paper.data}, {known} of the shares for training, {paper.split}."
+    elif target in paper.transforms:
         yield f"Published: {paper.data}, {paper.split}; errors in: {paper.scale}."
     else:
         yield f"The paper has no numbers for {target}; its own: {', '.join(paper.transforms)}."
-    scale = targets.label(target, p.dataset.targets[target])
-    yield f"Measured: {first['dataset']}, {first['protocol']}, test part, n = {first['n']:g}; errors in: {scale}."
+    if paper.ranks:
+        yield f"Measured: {where} users."
+    else:
+        yield f"Measured: {where}; errors in: {targets.label(target, p.dataset.targets[target])}."
     if not protocol.is_own(paper, p):
         drawn = " drawn by this project," if p.dataset.reader == "sample" else ""
         yield (
@@ -140,13 +170,13 @@ def _heading(paper: Paper, rows: pd.DataFrame, p: Params) -> Iterator[str]:
         yield f"**Differs from the paper**: {first['differs']}."
 
 
-def _readable(rows: pd.DataFrame) -> pd.DataFrame:
+def _readable(rows: pd.DataFrame, doubted: Collection[str]) -> pd.DataFrame:
     """One line a system: for each metric what is published, what was measured and its interval; then p."""
     lines = []
     for system, metrics in rows.groupby("system", sort=False):
         cells = {"system": metrics["name"].iloc[0], "entry": system}
         for row in metrics.to_dict("records"):
-            cells |= _cells(row)
+            cells |= _cells(row, doubted)
         holm = metrics["p_holm"].iloc[0]
         lines.append({**cells, "p": "<0.001" if holm < 0.001 else UNDEFINED if pd.isna(holm) else f"{holm:.3f}"})
     text = pd.DataFrame(lines)
@@ -154,13 +184,13 @@ def _readable(rows: pd.DataFrame) -> pd.DataFrame:
     return text.drop(columns=empty)
 
 
-def _cells(row: Mapping[str, Any]) -> dict[str, str]:
+def _cells(row: Mapping[str, Any], doubted: Collection[str]) -> dict[str, str]:
     short = leaderboard.SHORT[row["metric"]]
     measured = figure(row["measured"])
     spread = f" ±{row['spread']:.{len(measured.rpartition('.')[2])}f}" if pd.notna(row["spread"]) else ""
     interval = UNDEFINED if pd.isna(row["low"]) else f"{figure(row['low'])} to {figure(row['high'])}"
     return {
-        f"{short} published": figure(row["published"], exact=True),
+        f"{_head(row['metric'], doubted)} published": figure(row["published"], exact=True),
         f"{short} measured": "not run" if pd.isna(row["n"]) else measured + spread,
         f"{short} interval": interval,
     }
@@ -180,12 +210,13 @@ def _notes(
     paper: Paper, frame: pd.DataFrame, systems: Systems, confidence: float, data: Mapping[str, str]
 ) -> Iterator[str]:
     ran = list(dict.fromkeys(frame.loc[frame["n"].notna(), "system"]))
+    task = RANKING if paper.ranks else POPULARITY
     absent = [name for name in dict.fromkeys(frame["system"]) if name not in systems]
     if frame["low"].notna().any():
-        yield f"interval: holds {100 * confidence:g}% of the bootstrap resamples of the test posts."
+        yield f"interval: holds {100 * confidence:g}% of the bootstrap resamples of the test {task.units}."
     if frame["p"].notna().any():
         yield (
-            f"p: paired t-test of the absolute errors on the same posts against `{paper.proposed}`, with Holm's "
+            f"p: paired t-test of the {task.losses} on the same {task.units} against `{paper.proposed}`, with Holm's "
             "correction; the CSV also has it without."
         )
     if paper.note:

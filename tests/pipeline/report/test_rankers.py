@@ -169,3 +169,79 @@ def test_the_protocol_says_how_lists_were_drawn(make_params):
     section = {"ratios": [0.8, 0, 0.2], "exposure": "negatives", "comments": "all", "negatives": 4}
     p = params.of(make_params(ranking=section))
     assert protocol.of_lists(p.ranking, 3) == "shares 80:0:20 seed 3, 4 negatives, negatives seen before, all comments"
+
+
+AS_PUBLISHED = {"exposure": "negatives", "comments": "all"}
+RIVALS = {"vbpr": 0.3, "famf": 2.0, "popularity": None}
+
+
+def of_paper(paths):
+    """amnl.csv by system and metric, its Markdown, and the leaderboard's, in one line each."""
+    evaluate.main(paths)
+    frame = pd.read_csv(paths.results / "tables/amnl.csv").set_index(["system", "metric"])
+    texts = (paths.results / "tables/amnl.md", paths.results / "leaderboard_ranking.md")
+    return frame, *(" ".join(path.read_text().split()) for path in texts)
+
+
+@pytest.mark.usefixtures("_no_pictures")
+@pytest.mark.parametrize(
+    ("ratios", "fits", "vbpr", "apart"),
+    [
+        ([0.7, 0.1, 0.2], "80%", (0.6215, 0.5254), ["60%", "70%"]),
+        ([0.7, 0, 0.3], "70%", (0.6111, 0.5256), ["60%", "80%"]),
+        ([0.5, 0.1, 0.4], "60%", (0.5914, 0.5118), ["70%", "80%"]),
+        ([0.65, 0.1, 0.25], "75%", (np.nan, np.nan), ["60%", "70%", "80%"]),
+    ],
+)
+def test_the_papers_column_of_the_same_share_stands_beside_the_measured(ranked, ratios, fits, vbpr, apart):
+    frame, text, board_text = of_paper(ranked(RIVALS, ranking={"ratios": ratios}))
+    published = [frame.loc[("vbpr", metric), "published"] for metric in ("precision_at_1", "auc")]
+    np.testing.assert_equal(published, vbpr)
+    found = [share for share in ("60%", "70%", "80%") if f"## Published with {share} of the data" in text]
+    assert found == apart
+    assert ("0.9217" in text, "0.9411" in text) == (fits == "60%" or "60%" in apart, fits == "80%" or "80%" in apart)
+    assert (f"{fits} of the shares for training instead of" in text) == (fits == "75%")
+    assert (f"P@1 {vbpr[0]:g}*" in board_text) == (fits != "75%")
+
+
+@pytest.mark.usefixtures("_no_pictures")
+def test_the_papers_table_has_what_was_measured_on_users(ranked):
+    paths = ranked(RIVALS)
+    frame, text, _ = of_paper(paths)
+    table = board(paths).loc["test"]
+    for system in RIVALS:
+        assert frame.loc[(system, "auc"), "measured"] == pytest.approx(table.loc[system, "auc"])
+    assert np.isnan(frame.loc[("amnl_plus", "auc"), "measured"])
+    assert set(frame["target"]) == {"shares"}
+    assert "AUC† published" in text
+    assert "P@1 published" in text
+    assert "†: the paper's AUC can hardly be the area" in text
+    assert f"n = {USERS} users." in text
+    assert "bootstrap resamples of the test users" in text
+    assert "errors in" not in text
+    assert "no such entry: rrfm, adabpr, citing, amnl, amnl_plus." in text
+
+
+@pytest.mark.usefixtures("_no_pictures")
+@pytest.mark.parametrize(
+    ("ranking", "dataset", "differs"),
+    [
+        (AS_PUBLISHED, {"is": "amnl"}, ""),
+        (AS_PUBLISHED, {}, "data tiny instead of 7,193 image tweets of 9,900 users"),
+        ({}, {"is": "amnl"}, "2 negatives, all posts seen before instead of 2 negatives, negatives seen before, all"),
+        ({**AS_PUBLISHED, "negatives": 3}, {"is": "amnl"}, "3 negatives, negatives seen before, all comments instead"),
+    ],
+)
+def test_what_differs_from_the_papers_lists_is_said(ranked, ranking, dataset, differs):
+    frame, text, _ = of_paper(ranked(RIVALS, ranking=ranking, dataset=dataset))
+    said = frame.loc[("vbpr", "auc"), "differs"]
+    assert said.startswith(differs) if differs else pd.isna(said)
+    assert ("**Differs from the paper**" in text) == bool(differs)
+
+
+@pytest.mark.usefixtures("_no_pictures")
+def test_neither_task_has_the_papers_of_the_other(ranked):
+    paths = ranked(systems={"uhan": 0.5, "bad": 1.0})
+    evaluate.main(paths)
+    assert {path.name for path in (paths.results / "tables").iterdir()} == {"uhan.md", "uhan.csv"}
+    assert "shares" not in (paths.results / "tables/uhan.md").read_text()

@@ -233,12 +233,6 @@ def test_random_weights_are_named(trained, system, predicted):
     assert "Untrained: `vgg_regions` has seeded random weights, no learned ones (uhan)." in run(paths, "uhan")[2]
 
 
-def test_ranking_measures_that_nothing_computes_yet_are_dashes(trained):
-    _, found, _ = run(trained(systems={"vbpr": 0.5}, targets=("retweeted",)), "amnl")
-    assert set(found[0]["P@1 measured"]) == {"–", "not run"}
-    assert found[0].set_index("entry").loc["amnl", "P@1 published"] == "0.8604"
-
-
 @pytest.mark.parametrize("options", [{"n": 1, "validation": 0}, {"constant": True}, {"n": 0}])
 def test_extremes(trained, options):
     paths = trained(systems=UHAN, **options)
