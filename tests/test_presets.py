@@ -45,15 +45,17 @@ VGG = "https://download.pytorch.org/models/vgg16-397923af.pth"
 VIT = "timm/vit_base_patch32_clip_224.openai"
 SWIN = "timm/swin_base_patch4_window7_224.ms_in22k_ft_in1k"
 INCEPTION_V4 = "timm/inception_v4.tf_in1k"
+RESNET = "timm/resnet50.a1_in1k"
 BERT = "google-bert/bert-base-uncased"
 NETWORKS = {
     **{RN101: "RN101-quickgelu", VIT: "ViT-B-32-quickgelu", INCEPTION: "inception_v3", VGG: "vgg16"},
-    **{SWIN: "swin_base_patch4_window7_224", INCEPTION_V4: "inception_v4", BERT: "bert"},
+    **{SWIN: "swin_base_patch4_window7_224", INCEPTION_V4: "inception_v4", RESNET: "resnet50"},
+    BERT: "bert",
 }
 """What can be fetched: a repository of the hub or an address, and the network whose weights it gives."""
 FETCHES = {
     **{"xgb-clip": {RN101}, "picture-or-words": {INCEPTION}, "uhan": {VGG}, "uhan-released": {VGG}},
-    **{"dsn": {VIT, SWIN, BERT}, "dsn-ratios": {VIT}, "dsn-released": {VIT}},
+    **{"dsn": {VIT, SWIN, BERT, RESNET}, "dsn-ratios": {VIT}, "dsn-released": {VIT}},
     "amnl": {INCEPTION_V4},
 }
 VECTORS = {
@@ -86,7 +88,8 @@ def downloads(monkeypatch, tmp_path):
 
     def of_timm(repo_id, filename):
         asked.append(repo_id)
-        file = tmp_path / filename
+        file = tmp_path / repo_id / filename
+        file.parent.mkdir(parents=True, exist_ok=True)
         if filename == timm_weights.CONFIG:
             file.write_text(json.dumps({"architecture": NETWORKS[repo_id]}))
         elif not file.exists():
