@@ -112,6 +112,10 @@ class Trained:
         system.load(self.place(target, seed))
         return system
 
+    def systems(self, target: str) -> list[Any]:
+        """Those of all seeds, in their order, trained on a target."""
+        return [self.system(target, seed) for seed in self.seeds]
+
     def needs(self, target: str) -> tuple[str, ...]:
         """Columns of posts it reads beside its features to predict a target."""
         return self.unfitted().reads(target, self.targets[target].transform["name"])
@@ -136,11 +140,11 @@ class Trained:
 
     def predict(self, posts: Examples) -> np.ndarray:
         """Predictions [n] of the target of `posts`, mean over seeds."""
-        return np.mean([self.system(posts.target, seed).predict(posts) for seed in self.seeds], axis=0)
+        return np.mean([system.predict(posts) for system in self.systems(posts.target)], axis=0)
 
     def score(self, users: np.ndarray, posts: Examples) -> np.ndarray:
         """Scores [n] of pairs by a ranker, as `Ranker.score` has them, mean over seeds."""
-        return np.mean([self.system(SHARES, seed).score(users, posts) for seed in self.seeds], axis=0)
+        return np.mean([system.score(users, posts) for system in self.systems(SHARES)], axis=0)
 
     @property
     def ranks(self) -> bool:

@@ -14,12 +14,13 @@ import numpy as np
 import pandas as pd
 
 from models.trained import Trained
-from pipeline import predict
+from pipeline.asking.command import command, output, write
+from pipeline.asking.drafts import Drafts, Featured, read
+from pipeline.asking.forecaster import find
 from pipeline.base import params
 from pipeline.base.errors import MissingColumn, UserError, require, run_stage
 from pipeline.base.params import Params
 from pipeline.base.paths import Paths
-from pipeline.predict import Drafts
 from pipeline.readers.parts.clean import KINDS
 from pipeline.storage import store
 from pipeline.storage.examples import Examples
@@ -32,15 +33,15 @@ PAIRS = 2**14
 
 def main(paths: Paths = Paths(), arguments: Sequence[str] | None = None) -> None:
     """Read the command line, rank, write the table."""
-    parser = predict.command("rank", __doc__)
+    parser = command("rank", __doc__)
     whom = parser.add_mutually_exclusive_group(required=True)
     whom.add_argument("--user", help="put the drafts in order for this user")
     whom.add_argument("--followers-of", help="put the followers of this user in order for each draft")
     asked = parser.parse_args(arguments)
-    out, p = predict.output(asked, "ranking"), params.load(paths.params)
+    out, p = output(asked, "ranking"), params.load(paths.params)
     rank, who = (for_user, asked.user) if asked.followers_of is None else (for_followers, asked.followers_of)
     frame = rank(paths, p, asked.system, asked.posts, who, days=asked.days)
-    predict.write(frame, out)
+    write(frame, out)
     log.info("%s: %d scores of %s", out, len(frame), asked.system)
 
 
@@ -55,7 +56,7 @@ def for_user(
     """
     trained, user = _ranker(paths, system), _cleaned(user)
     _warn_of_stranger(paths, user)
-    read_in = predict.read(paths, p, drafts, days=days)
+    read_in = read(paths, p, drafts, days=days)
     posts, status = _posts(paths, p, trained, read_in)
     rows = np.arange(len(posts))
     table = pd.DataFrame({"post_id": read_in.post_id})
@@ -75,7 +76,7 @@ def for_followers(
     """
     trained, author = _ranker(paths, system), _cleaned(author)
     followers = _followers(paths, author)
-    read_in = predict.read(paths, p, drafts, days=days)
+    read_in = read(paths, p, drafts, days=days)
     own = read_in.frame["user_id"] if "user_id" in read_in.frame else pd.Series(None, index=read_in.frame.index)
     read_in.frame["user_id"] = own.astype(object).fillna(author).astype("str")
     posts, _ = _posts(paths, p, trained, read_in)
@@ -88,7 +89,7 @@ def for_followers(
 
 
 def _ranker(paths: Paths, system: str) -> Trained:
-    trained = predict.find(paths, system)
+    trained = find(paths, system)
     if not trained.ranks:
         raise UserError(f"--system {system}: it predicts counts and ranks nothing; ask python -m pipeline.predict")
     return trained
@@ -130,7 +131,7 @@ def _posts(paths: Paths, p: Params, trained: Trained, drafts: Drafts) -> tuple[E
     columns = trained.unfitted().columns
     try:
         require(columns, drafts.frame, f"the system {trained.name} needs")
-        values, status = predict.features(paths, p, trained, drafts)
+        values, status = Featured(paths, p, trained)(drafts)
     except MissingColumn as error:
         raise error.within(str(drafts.file)) from None
     shown = drafts.frame[list(dict.fromkeys([*(c for c in ("user_id",) if c in drafts.frame), *columns]))]

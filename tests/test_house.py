@@ -28,8 +28,9 @@ ROOMS = {
     "features": {"pipeline/base", "pipeline/storage"},
     "models": {"pipeline/base", "pipeline/storage", "pipeline/metrics"},
     "pipeline/report": {"pipeline/base", "pipeline/storage", "pipeline/metrics", "models"},
+    "pipeline/asking": {"pipeline/base", "pipeline/storage", "features", "models", "pipeline"},  # posts and images
     "pipeline": {"pipeline/base", "pipeline/storage", "pipeline/metrics", "pipeline/readers", "pipeline/report"}
-    | {"features", "models"},
+    | {"pipeline/asking", "features", "models"},
 }
 """What each room may import beside itself; a stage, stages to its left."""
 TOPS = ("pipeline", "features", "models")

@@ -52,21 +52,21 @@ class Extractor:
         return cls(entry, make(entry, **given))
 
     @classmethod
-    def restore(cls, name: str, metadata: dict[str, Any], compute: Compute, *, images: Path) -> "Extractor":
-        """What made a feature file, for other posts; `images` is the folder of their packed images.
+    def restore(cls, name: str, metadata: dict[str, Any], compute: Compute, *, packing: dict[str, Any]) -> "Extractor":
+        """What made a feature file, for other posts; `packing` says how their pictures are packed.
 
         `metadata` is the file's. Raises `UserError` where weights, code or packing have changed since.
         """
         self = cls.make(Entry(name, metadata["module"], arguments=metadata["arguments"]), compute)
         if isinstance(self.feature, PostsFeature):
             self.feature.restore(metadata["state"])
-        then, now = metadata["fingerprint"], json.loads(json.dumps(self.fingerprint(images)))
+        then, now = metadata["fingerprint"], json.loads(json.dumps(self.fingerprint(packing)))
         changed = sorted(k for k in {*now, *then} - MAY_DIFFER if now.get(k) != then.get(k))
         if changed:
             raise UserError(f"features.{name}: {', '.join(changed)} changed since training; run dvc repro first")
         return self
 
-    def fingerprint(self, images: Path) -> dict[str, Any]:
+    def fingerprint(self, packing: dict[str, Any]) -> dict[str, Any]:
         """Everything that decides the values of a picture or text: arguments, weights, code, packed pixels."""
         signature = inspect.signature(type(self.feature)).bind(**self.entry.arguments)
         signature.apply_defaults()
@@ -74,9 +74,11 @@ class Extractor:
         code = digest(f"features/{self.entry.module}.py", ["features"])
         made = {**self.feature.fingerprint(), "arguments": arguments, "code": code}
         if isinstance(self.feature, ImageFeature):
-            packed = store.read_object(images / "audit.json", {"packing": dict[str, Any]}, "run dvc repro -f images")
-            made["packing"] = packed["packing"]
+            made["packing"] = packing
         return made
+
+    def _fingerprint(self, images: Path) -> dict[str, Any]:
+        return self.fingerprint(packing_of(images) if isinstance(self.feature, ImageFeature) else {})
 
     def write(self, path: Path, posts: pd.DataFrame, *, images: Path, cache_root: Path, compute: Compute) -> None:
         """Write the feature of all posts, in their order, to `path`; arguments as `extract` takes them."""
@@ -85,7 +87,7 @@ class Extractor:
             "module": self.entry.module,
             "arguments": self.entry.arguments,
             "state": self.feature.state() if isinstance(self.feature, PostsFeature) else {},
-            "fingerprint": self.fingerprint(images),
+            "fingerprint": self._fingerprint(images),
             "untrained": self.feature.untrained,
         }
         made = self.feature
@@ -119,10 +121,15 @@ class Extractor:
         self, posts: pd.DataFrame, groups: list[slice], images: Path, cache_root: Path, compute: Compute
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         contents = contents_of(self.feature, posts, images)
-        folder = cache.folder_of(cache_root, self.name, self.fingerprint(images))
+        folder = cache.folder_of(cache_root, self.name, self._fingerprint(images))
         stored = embed_missing(self.feature, self.name, contents, values=folder, compute=compute)
         for group in groups:
             yield stored.take(contents.ids[group]), ~pd.isna(contents.ids[group])
+
+
+def packing_of(images: Path) -> dict[str, Any]:
+    """How the pictures in a folder are packed. Raises `UserError` where it does not say."""
+    return store.read_object(images / "audit.json", {"packing": dict[str, Any]}, "run dvc repro -f images")["packing"]
 
 
 def _groups(feature: Feature, n: int) -> Iterator[slice]:

@@ -8,14 +8,12 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from features.parts.extraction import Extractor
+from features.parts.extraction import packing_of
 from models.base import flat
 from models.trained import Trained
 from pipeline import evaluate, features, inputs, look, predict, train
 from pipeline.base import params
-from pipeline.base.compute import Compute
 from pipeline.base.errors import UserError
-from pipeline.base.sections import Entry
 from pipeline.report.attention.viewer import Viewer
 from pipeline.storage import store
 from pipeline.storage.packs import read_images
@@ -183,7 +181,7 @@ def test_what_packing_told_that_is_no_such_thing_is_one_line(paths, how, tmp_pat
     folder.mkdir()
     (folder / "audit.json").write_bytes(MUTATIONS[how](b'{"packing": {"max_side": 64}}'))
     with pytest.raises(UserError, match=r"audit\.json is damaged \(\w+\): run dvc repro -f images$"):
-        Extractor.make(Entry("image_stats", "image_stats"), Compute(workers=1)).fingerprint(folder)
+        packing_of(folder)
 
 
 @pytest.mark.parametrize("how", OTHERS)

@@ -13,7 +13,7 @@ import pytest
 from features.base import ImageFeature
 from features.image_stats import ImageStats
 from features.parts.embedding import fit_dtype
-from features.parts.extraction import Extractor
+from features.parts.extraction import Extractor, packing_of
 from features.sentence import Sentence
 from pipeline import features, plan
 from pipeline.base import params
@@ -290,7 +290,7 @@ def test_restored_on_other_posts_it_gives_the_same(project, name):
     features.run(paths, p, name)
     table = store.read_feature(paths.feature(name))
     drafts = store.read_frame(paths.posts)[5:9].drop(columns="likes").reset_index(drop=True)
-    extractor = Extractor.restore(name, table.metadata, Compute(workers=1), images=paths.images)
+    extractor = Extractor.restore(name, table.metadata, Compute(workers=1), packing=packing_of(paths.images))
     where = {"images": paths.images, "cache_root": paths.cache, "compute": Compute(workers=1)}
     ((ids, values, valid),) = extractor.extract(drafts, **where)
     assert ids.tolist() == drafts["post_id"].tolist()
@@ -305,7 +305,7 @@ def test_an_entry_of_another_name(project):
     table = store.read_feature(paths.feature("small"))
     assert (table.metadata["feature"], table.metadata["module"]) == ("small", "image_stats")
     assert (table.values[:3] != store.read_feature(paths.feature("image_stats")).values[:3]).any()
-    extractor = Extractor.restore("small", table.metadata, Compute(workers=1), images=paths.images)
+    extractor = Extractor.restore("small", table.metadata, Compute(workers=1), packing=packing_of(paths.images))
     posts = store.read_frame(paths.posts, ["post_id"])
     ((_, values, _),) = extractor.extract(
         posts, images=paths.images, cache_root=paths.cache, compute=Compute(workers=1)
@@ -319,7 +319,7 @@ def test_restore_refuses_what_has_changed(project):
     metadata = store.feature_metadata(paths.feature("image_stats"))
     metadata["fingerprint"]["code"] = "other"
     with pytest.raises(UserError, match=r"features\.image_stats: code changed since training"):
-        Extractor.restore("image_stats", metadata, Compute(workers=1), images=paths.images)
+        Extractor.restore("image_stats", metadata, Compute(workers=1), packing=packing_of(paths.images))
 
 
 def test_a_draft_that_lacks_a_column(project):
@@ -327,7 +327,7 @@ def test_a_draft_that_lacks_a_column(project):
     features.run(paths, p, "user_time")
     drafts = store.read_frame(paths.posts).drop(columns="followers")
     metadata = store.feature_metadata(paths.feature("user_time"))
-    extractor = Extractor.restore("user_time", metadata, Compute(workers=1), images=paths.images)
+    extractor = Extractor.restore("user_time", metadata, Compute(workers=1), packing=packing_of(paths.images))
     with pytest.raises(UserError, match="no column 'followers'"):
         next(extractor.extract(drafts, images=paths.images, cache_root=paths.cache, compute=Compute(workers=1)))
 

@@ -1,0 +1,1 @@
+"""Trained systems asked about posts that are not published yet."""

@@ -1,0 +1,105 @@
+"""One trained system, opened once and asked about drafts as often as one likes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from models.trained import FILE, Trained
+from pipeline.asking.drafts import Drafts, Featured, by_nobody
+from pipeline.base import targets
+from pipeline.base.errors import MissingColumn, UserError, require
+from pipeline.base.params import Params
+from pipeline.base.paths import Paths
+from pipeline.storage.examples import Examples, unpublished
+
+
+def find(paths: Paths, name: str) -> Trained:
+    """The system or ranker of that name. Raises `UserError` where it was not trained."""
+    found = names(paths)
+    if name not in found:
+        raise UserError(f"--system {name}: not trained here; run dvc repro (trained: {', '.join(found) or 'none'})")
+    trained = Trained.open(paths, name)
+    if not trained.run:
+        raise UserError(f"--system {name}: left out in training: {trained.why}")
+    return trained
+
+
+def names(paths: Paths) -> list[str]:
+    """Names of all systems and rankers that were trained or left out, sorted."""
+    return sorted(path.parent.name for path in paths.model("*").parent.glob(f"*/{FILE}"))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Drafts as one system is fed them."""
+
+    drafts: Drafts
+    examples: Mapping[str, Examples]
+    """The n drafts by target."""
+    status: pd.Series | None
+    """The status [n] of their pictures, where the system looks at pictures."""
+
+
+class Forecaster:
+    """Predictions of one trained system for any drafts, through the very features it was trained on."""
+
+    def __init__(self, paths: Paths, p: Params, name: str):
+        """Raises `UserError` where there is no such system, or what it was trained with has changed since."""
+        self.trained = find(paths, name)
+        if self.trained.ranks:
+            raise UserError(
+                f"--system {name}: it puts posts in order for users and predicts no count; ask python -m pipeline.rank"
+            )
+        self._featured = Featured(paths, p, self.trained)
+        self._past = {target: self.trained.past(paths, target) for target in self.trained.targets}
+        self._systems = {target: self.trained.systems(target) for target in self.trained.targets}
+
+    def __call__(self, drafts: Drafts) -> pd.DataFrame:
+        """Predictions for n drafts, a row each in their order.
+
+        Columns: `post_id`; `image`, the status of the picture, where the system looks at pictures; for each target
+        `<target>_<transform>`, the prediction on the scale of training (mean over seeds), and `<target>`, the count
+        it stands for. A count per day comes back only with `drafts.days`. Drafts without `user_id` are those of new
+        users. Systems that look back see the posts of the dataset that are earlier than a draft. Raises `UserError`
+        where drafts lack another column.
+        """
+        return self.table(self.ask(drafts))
+
+    def ask(self, drafts: Drafts) -> Asked:
+        """The drafts with their features. Raises `UserError` where they lack a column."""
+        drafts = by_nobody(drafts, self.trained)
+        try:
+            values, status = self._featured(drafts)
+            examples = {target: self._examples(drafts.frame, values, target) for target in self.trained.targets}
+        except MissingColumn as error:
+            raise error.within(str(drafts.file)) from None
+        return Asked(drafts, examples, status)
+
+    def _examples(self, frame: pd.DataFrame, values: dict[str, Any], target: str) -> Examples:
+        needed = self.trained.needs(target)
+        require(needed, frame, f"the system {self.trained.name} needs")
+        drafts = frame[list(dict.fromkeys(["post_id", *needed]))]
+        return unpublished(drafts, values, target, self.trained.transform(target).name, self._past[target])
+
+    def predict(self, posts: Examples) -> np.ndarray:
+        """Predictions [n] of the target of `posts`, mean over seeds."""
+        return np.mean([system.predict(posts) for system in self._systems[posts.target]], axis=0)
+
+    def table(self, asked: Asked) -> pd.DataFrame:
+        """The answer to drafts that have their features."""
+        table = {"post_id": asked.drafts.post_id}
+        if asked.status is not None:
+            table["image"] = asked.status
+        for target, posts in asked.examples.items():
+            prediction = self.predict(posts)
+            table[f"{target}_{posts.transform}"] = prediction
+            if posts.transform != "identity" and (posts.transform not in targets.PER_DAY or asked.drafts.days):
+                table[target] = self.count(target, prediction, asked.drafts.days)
+        return pd.DataFrame(table)
+
+    def count(self, target: str, prediction: np.ndarray, days: float | None = None) -> np.ndarray:
+        """The counts [n], none below zero, that predictions [n] stand for after `days` online."""
+        return np.maximum(self.trained.transform(target).inverse(prediction, days), 0)
