@@ -1,6 +1,6 @@
 """The stages, one after another in this process, as `dvc repro` runs them."""
 
-from pipeline import candidates, evaluate, features, images, inputs, look, plan, posts, split, train
+from pipeline import candidates, card, evaluate, features, images, inputs, look, plan, posts, split, train
 from pipeline.base import params
 
 
@@ -17,3 +17,4 @@ def run_stages(paths, *, results=True):
     if results:
         look.main(paths)
         evaluate.main(paths)
+        card.main(paths)

@@ -178,6 +178,7 @@ FEATURES = {f"feature@{name}" for name in PARAMS["features"]}
         ("pipeline/readers/table.py", {"posts", "images"}),
         ("pipeline/readers/smpd.py", set()),
         ("pipeline/report/charts.py", {"evaluate"}),
+        ("pipeline/report/card.py", {"card"}),
     ],
 )
 def test_changed_code_names_the_stages_that_import_it(project, edited, file, stages):
