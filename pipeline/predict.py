@@ -1,7 +1,8 @@
 """New posts -> predictions from a trained system, through the very features it was trained on.
 
 `python -m pipeline.predict --system xgb_mlp --posts drafts.csv` writes drafts.predictions.csv: a row a draft
-in their order, the prediction on the scale of training and, where the transform has a way back, as a count.
+in their order, the prediction on the scale of training and, where the transform has a way back, as a count. With
+`--from packed` in the place of `--system` it asks the system that `pipeline.export` packed into that folder.
 """
 
 import logging
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.asking.command import command, output, write
+from pipeline.asking.command import command, output, place, write
 from pipeline.asking.drafts import read
 from pipeline.asking.forecaster import Forecaster
 from pipeline.base import params
@@ -23,11 +24,12 @@ log = logging.getLogger(__name__)
 
 def main(paths: Paths = Paths(), arguments: Sequence[str] | None = None) -> None:
     """Read the command line, predict, write the table."""
-    asked = command("predict", __doc__).parse_args(arguments)
+    asked = command("predict", __doc__, packed=True).parse_args(arguments)
     out = output(asked, "predictions")
-    frame = predict(paths, params.load(paths.params), asked.system, asked.posts, days=asked.days)
+    paths, system = place(asked, paths)
+    frame = predict(paths, params.load(paths.params), system, asked.posts, days=asked.days)
     write(frame, out)
-    log.info("%s: %d predictions of %s", out, len(frame), asked.system)
+    log.info("%s: %d predictions of %s", out, len(frame), system)
 
 
 def predict(paths: Paths, p: Params, system: str, drafts: Path, *, days: float | None = None) -> pd.DataFrame:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from pipeline.asking import exported
 from pipeline.base.errors import CommandLine, UserError
+from pipeline.base.paths import Paths
 from pipeline.storage import store
 
 WRITERS = {
@@ -16,14 +18,25 @@ WRITERS = {
 }
 
 
-def command(stage: str, about: str) -> CommandLine:
-    """The arguments of a stage that is asked about drafts; `about` is its docstring."""
+def command(stage: str, about: str, *, packed: bool = False) -> CommandLine:
+    """The arguments of a stage that is asked about drafts; `about` is its docstring.
+
+    Where the system may be a `packed` one, `place` says where that is.
+    """
     parser = CommandLine(prog=f"python -m pipeline.{stage}", description=about.split("\n\n")[0])
-    parser.add_argument("--system", required=True, help="an entry of params.yaml that has been trained")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--system", help="an entry of params.yaml that has been trained")
+    if packed:
+        which.add_argument("--from", dest="folder", type=Path, help="a folder that python -m pipeline.export made")
     parser.add_argument("--posts", required=True, type=Path, help="table of drafts; image paths start from its folder")
     parser.add_argument("--out", type=Path, help="table to write: .csv, .tsv, .jsonl or .parquet")
     parser.add_argument("--days", type=float, help="days online to predict for, where targets or features count them")
     return parser
+
+
+def place(asked: argparse.Namespace, paths: Paths) -> tuple[Paths, str]:
+    """The project that is asked, a packed one with `--from`, and the system."""
+    return (paths, asked.system) if asked.folder is None else exported.unpack(asked.folder)
 
 
 def output(asked: argparse.Namespace, kind: str) -> Path:

@@ -1,0 +1,112 @@
+"""A packed system predicts, without the data, the very numbers it did with it."""
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+
+from pipeline import export, predict
+from pipeline.asking import exported
+from pipeline.base import params
+from pipeline.base.errors import UserError
+from tests.conftest import build_posts, write_params, write_posts_folder
+from tests.stages import run_stages
+
+pytestmark = pytest.mark.slow
+
+TREES = {"n_estimators": 5, "max_depth": 2}
+SYSTEMS = {
+    "trees": {"model": "xgboost", "features": ["user_time", "category", "image_stats"], "trees": TREES, "seeds": 2},
+    "words": {"model": "svr", "features": ["tfidf", "sentence"]},
+    "after": {
+        "model": "dtcn",
+        "features": {"image": ["image_stats"], "user": ["user_vector"]},
+        "training": {"epochs": 1},
+    },
+}
+FEATURES = {"user_time": {}, "category": {}, "image_stats": {}, "tfidf": {}, "sentence": {}, "user_vector": {}}
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory):
+    root = tmp_path_factory.mktemp("packing")
+    write_posts_folder(root / "raw", posts=build_posts(60))
+    paths = write_params(root, features=FEATURES, systems=SYSTEMS)
+    run_stages(paths, results=False)
+    return paths
+
+
+@pytest.fixture
+def drafts(paths, tmp_path):
+    folder = shutil.copytree(paths.root / "raw", tmp_path / "drafts")
+    return folder / "posts.csv"
+
+
+@pytest.fixture
+def packed(paths, tmp_path):
+    export.main(paths, ["--system", "trees", "--out", str(tmp_path / "packed")])
+    return tmp_path / "packed"
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_it_predicts_without_the_data_what_it_predicts_with_it(paths, drafts, system, tmp_path, monkeypatch):
+    folder = tmp_path / "some" / "packed"
+    export.main(paths, ["--system", system, "--out", str(folder)])
+    predict.main(paths, ["--system", system, "--posts", str(drafts), "--out", str(tmp_path / "with.csv")])
+    monkeypatch.chdir(tmp_path)
+    hidden = paths.root.rename(tmp_path / "away")
+    try:
+        predict.main(arguments=["--from", str(folder), "--posts", str(drafts), "--out", "without.csv"])
+    finally:
+        hidden.rename(paths.root)
+    pd.testing.assert_frame_equal(pd.read_csv("without.csv"), pd.read_csv("with.csv"))
+
+
+def test_it_has_no_labels_no_pickle_and_no_other_system(packed):
+    posts = pd.read_parquet(packed / "data/posts.parquet")
+    assert set(posts) == {"post_id", "user_id"}
+    assert list(params.load(packed / "params.yaml").systems) == ["trees"]
+    assert [folder.name for folder in (packed / "data/models").iterdir()] == ["trees"]
+    files = [file for file in packed.rglob("*") if file.is_file()]
+    assert {file.suffix for file in files} == {".json", ".parquet", ".txt", ".ubj", ".yaml"}
+    assert not [file for file in files if file.read_bytes().startswith((b"\x80", b"PK"))]  # pickles, PyTorch's zips
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"versions": {"numpy": "1.0"}}, r"numpy .* instead of 1\.0; pip install -r .*requirements\.txt"),
+        ({"versions": {"no_such_package": "1.0"}}, "no_such_package none instead of 1.0"),
+        ({"code": {"models/xgboost.py": "0"}}, "models/xgboost.py is another than the one it was trained by"),
+        ({"format": 2}, "packed in format 2, and this release reads 1"),
+        ({"files": []}, "damaged"),
+        ({"system": 1}, "damaged"),
+    ],
+)
+def test_what_does_not_fit_is_refused(packed, change, message):
+    file = packed / exported.FILE
+    file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
+    with pytest.raises(UserError, match=message):
+        exported.unpack(packed)
+
+
+def test_a_changed_or_missing_file_is_refused(packed):
+    file = next(packed.rglob("model.ubj"))
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(UserError, match=r"model\.ubj is not what was packed; export it again"):
+        exported.unpack(packed)
+    file.unlink()
+    with pytest.raises(UserError, match=r"model\.ubj is not what was packed; export it again"):
+        exported.unpack(packed)
+
+
+def test_no_such_system_or_a_folder_that_is_there(paths, packed, tmp_path):
+    with pytest.raises(UserError, match=r"--out .*packed: is there already"):
+        export.main(paths, ["--system", "trees", "--out", str(packed)])
+    with pytest.raises(UserError, match=r"--system none: not trained here"):
+        export.main(paths, ["--system", "none", "--out", str(tmp_path / "new")])
+    with pytest.raises(UserError, match=r"no export\.json there"):
+        exported.unpack(tmp_path)
+    assert not (tmp_path / "new").exists()
+    assert not list(tmp_path.glob(".export-*"))
