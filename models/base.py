@@ -82,6 +82,9 @@ class System(Learner):
     def fit(self, train: Examples, validation: Examples) -> None:
         """Learn from `train`; `validation` may be empty."""
 
+    def refit(self, train: Examples, validation: Examples) -> None:
+        """Learn from `validation` as well, after `fit` and once it was predicted; what was chosen stays as it is."""
+
     @abstractmethod
     def predict(self, posts: Examples) -> np.ndarray:
         """Predictions [n] on the transformed scale; each row's depends on it and on what was posted before it."""

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from models.base import System
 from models.parts import boosting
+from models.parts.booster import Booster
 from models.parts.boosting import Trees
 from pipeline.base.errors import UserError
 from pipeline.storage import store
@@ -23,11 +23,12 @@ from pipeline.storage.examples import Examples
 log = logging.getLogger(__name__)
 
 MISSING = b"(missing)"
-MEAN = "mean.json"
+CONSTANT = "constant.json"
+LOSSES = {"squared": "RMSE", "absolute": "MAE", "quantile": "Quantile:alpha={}"}
 DEEPEST = 16
 
 
-class CatBoost(System):
+class CatBoost(Booster):
     """Gradient-boosted symmetric trees of the CatBoost library; NaN inputs count as the smallest value."""
 
     def __init__(
@@ -36,6 +37,7 @@ class CatBoost(System):
         features: list[str],
         categorical: list[str] | None = None,
         trees: Trees = Trees(max_depth=8, learning_rate=0.03),
+        refit: bool = False,
         seed: int = 0,
     ):
         """Trees on `features` and `categorical`.
@@ -44,26 +46,14 @@ class CatBoost(System):
             features: names of features, side by side.
             categorical: columns of posts.parquet taken as categories; a missing value is one of its own.
             trees: how they are grown, to a depth of 16 at most.
+            refit: fit what was found again, on validation posts as well.
             seed: of the library.
         """
-        self.features, self.columns = features, tuple(categorical or ())
-        self._trees, self._seed = trees, seed
-        boosting.check([*features, *self.columns])
+        super().__init__(features, trees, refit=refit, seed=seed, columns=categorical or ())
         if max([trees.max_depth, *(trees.grid or {}).get("max_depth", [])]) > DEEPEST:
             raise UserError(f"trees.max_depth: CatBoost grows trees of depth {DEEPEST} at most")
 
-    def fit(self, train: Examples, validation: Examples) -> None:
-        self._names = [*train.names(self.features), *self.columns]
-        data, watched = self._pool(train), self._pool(validation) if len(validation) else None
-        self._model, self._chosen = boosting.search(
-            lambda settings: self._train(settings, data, watched),
-            lambda model: model.predict(watched),
-            self._trees.settings,
-            self._trees.grid,
-            validation,
-        )
-
-    def _pool(self, posts: Examples) -> Any:
+    def _data(self, posts: Examples, like: Any = None) -> Any:
         import catboost
 
         numbers = posts.matrix(self.features)
@@ -77,18 +67,17 @@ class CatBoost(System):
         )
         return catboost.Pool(data, posts.y)
 
-    def _train(self, settings: dict[str, Any], data: Any, watched: Any) -> Any:
+    def _grow(self, settings: dict[str, Any], data: Any, watched: Any, stopping: int | None) -> Any:
         import catboost
 
-        stopping = self._trees.early_stopping if watched is not None else None
         model = catboost.CatBoost(
             {
-                "loss_function": "RMSE",
+                "loss_function": LOSSES[self._trees.loss].format(self._trees.quantile),
                 "iterations": settings["n_estimators"],
                 "depth": settings["max_depth"],
                 "learning_rate": settings["learning_rate"],
                 "random_seed": self._seed,
-                "thread_count": boosting.threads(self._trees.threads, data.num_row()),
+                "thread_count": self._threads(data.num_row()),
                 "allow_const_label": True,
                 # Its default sampling divides by the gradients, and a constant target has none.
                 **({} if np.ptp(data.get_label()) else {"bootstrap_type": "No"}),
@@ -101,18 +90,19 @@ class CatBoost(System):
         except catboost.CatBoostError as error:
             if "All features are either constant" not in str(error):
                 raise
-            log.warning("catboost: all training posts have the same inputs: it predicts the mean of their targets")
-            return _Mean(float(np.mean(data.get_label())))
+            log.warning("catboost: all training posts have the same inputs: it predicts one number for all")
+            return _Constant(self._trees.constant(np.asarray(data.get_label())))
 
-    def predict(self, posts: Examples) -> np.ndarray:
-        if not len(posts):
-            return np.empty(0)  # the library takes empty data for an error
-        return self._model.predict(self._pool(posts))
+    def _ask(self, model: Any, posts: Examples) -> np.ndarray:
+        return model.predict(self._data(posts))
+
+    def _count(self, model: Any) -> int:
+        return model.tree_count_
 
     def save(self, folder: Path) -> None:
         boosting.save_inputs(folder, self._names, self._chosen)
-        if isinstance(self._model, _Mean):
-            return store.write_json(folder / MEAN, self._model.mean)
+        if isinstance(self._model, _Constant):
+            return store.write_json(folder / CONSTANT, self._model.value)
         for key in ("train_finish_time", "model_guid"):  # the same training gives the same bytes
             self._model.get_metadata()[key] = ""
         return self._model.save_model(str(folder / "model.cbm"))
@@ -121,30 +111,27 @@ class CatBoost(System):
         import catboost
 
         self._names, self._chosen = boosting.load_inputs(folder)
-        if (folder / MEAN).exists():
-            self._model = _Mean(store.read_json(folder / MEAN))
+        if (folder / CONSTANT).exists():
+            self._model = _Constant(store.read_json(folder / CONSTANT))
         else:
             self._model = catboost.CatBoost().load_model(str(folder / "model.cbm"))
 
-    def report(self) -> dict[str, float]:
-        return {**self._chosen, "trees": self._model.tree_count_}
-
     def importance(self) -> dict[str, float]:
-        if isinstance(self._model, _Mean):
+        if isinstance(self._model, _Constant):
             return boosting.shares(self._names, np.zeros(len(self._names)))
         return boosting.shares(self._names, self._model.get_feature_importance(type="PredictionValuesChange"))
 
 
-class _Mean:
+class _Constant:
     """What stands for a model where all training posts have the same inputs, of which the library makes none."""
 
     tree_count_ = 0
 
-    def __init__(self, mean: float):
-        self.mean = mean
+    def __init__(self, value: float):
+        self.value = value
 
     def predict(self, data: Any) -> np.ndarray:
-        return np.full(data.num_row(), self.mean)
+        return np.full(data.num_row(), self.value)
 
 
 def _token(value: Any) -> bytes:

@@ -12,13 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from models.base import System
 from models.parts import boosting
+from models.parts.booster import Booster
 from models.parts.boosting import Trees
 from pipeline.storage.examples import Examples
 
+OBJECTIVES = {"squared": "reg:squarederror", "absolute": "reg:absoluteerror", "quantile": "reg:quantileerror"}
 
-class XGBoost(System):
+
+class XGBoost(Booster):
     """Gradient-boosted trees of the XGBoost library; NaN inputs go the way that lowers the loss."""
 
     def __init__(
@@ -26,6 +28,7 @@ class XGBoost(System):
         *,
         features: list[str],
         trees: Trees = Trees(),
+        refit: bool = False,
         seed: int = 0,
     ):
         """Trees on `features`.
@@ -33,41 +36,28 @@ class XGBoost(System):
         Args:
             features: names of features, side by side.
             trees: how they are grown.
+            refit: fit what was found again, on validation posts as well.
             seed: of the library.
         """
-        self.features = features
-        self._trees, self._seed = trees, seed
-        boosting.check(features)
+        super().__init__(features, trees, refit=refit, seed=seed)
 
-    def fit(self, train: Examples, validation: Examples) -> None:
-        self._names = train.names(self.features)
-        data, watched = self._data(train), self._data(validation) if len(validation) else None
-        self._model, self._chosen = boosting.search(
-            lambda settings: self._train(settings, data, watched),
-            lambda model: model.predict(watched),
-            self._trees.settings,
-            self._trees.grid,
-            validation,
-        )
-
-    def _data(self, posts: Examples) -> Any:
+    def _data(self, posts: Examples, like: Any = None) -> Any:
         import xgboost
 
-        return xgboost.DMatrix(
-            posts.matrix(self.features), posts.y, nthread=boosting.threads(self._trees.threads, len(posts))
-        )
+        return xgboost.DMatrix(posts.matrix(self.features), posts.y, nthread=self._threads(len(posts)))
 
-    def _train(self, settings: dict[str, Any], data: Any, watched: Any) -> Any:
+    def _grow(self, settings: dict[str, Any], data: Any, watched: Any, stopping: int | None) -> Any:
         import xgboost
 
-        stopping = self._trees.early_stopping if watched is not None else None
+        quantile = {"quantile_alpha": self._trees.quantile} if self._trees.loss == "quantile" else {}
         model = xgboost.train(
             {
-                "objective": "reg:squarederror",
+                "objective": OBJECTIVES[self._trees.loss],
+                **quantile,
                 "tree_method": "hist",
                 "max_depth": settings["max_depth"],
                 "learning_rate": settings["learning_rate"],
-                "nthread": boosting.threads(self._trees.threads, data.num_row()),
+                "nthread": self._threads(data.num_row()),
                 "seed": self._seed,
             },
             data,
@@ -78,10 +68,11 @@ class XGBoost(System):
         )
         return model[: model.best_iteration + 1] if stopping else model
 
-    def predict(self, posts: Examples) -> np.ndarray:
-        if not len(posts):
-            return np.empty(0)  # the library warns of empty data
-        return self._model.predict(self._data(posts)).astype(np.float64)
+    def _ask(self, model: Any, posts: Examples) -> np.ndarray:
+        return model.predict(self._data(posts))
+
+    def _count(self, model: Any) -> int:
+        return model.num_boosted_rounds()
 
     def save(self, folder: Path) -> None:
         self._model.save_model(folder / "model.ubj")
@@ -92,9 +83,6 @@ class XGBoost(System):
 
         self._model = xgboost.Booster(model_file=folder / "model.ubj")
         self._names, self._chosen = boosting.load_inputs(folder)
-
-    def report(self) -> dict[str, float]:
-        return {**self._chosen, "trees": self._model.num_boosted_rounds()}
 
     def importance(self) -> dict[str, float]:
         gain = self._model.get_score(importance_type="total_gain")

@@ -111,8 +111,11 @@ def _train_system(paths: Paths, p: Params, trained: Trained) -> tuple[list[pd.Da
         parts, transform = data.parts(target, transform_name, probe.reads(target, transform_name))
         learned[target] = Learned(transform.state())
         for seed in trained.seeds:
-            system = _fit(paths, p, trained, target, seed, parts["train"], parts["validation"], learned[target])
-            frames += [_predict(system, parts[part], part, seed) for part in ("validation", "test")]
+            system = _fit(paths, p, trained, target, seed, parts["train"], parts["validation"])
+            frames.append(_predict(system, parts["validation"], "validation", seed))
+            system.refit(parts["train"], parts["validation"])  # from here on it may have seen the validation part
+            _write(system, trained, target, seed, learned[target])
+            frames.append(_predict(system, parts["test"], "test", seed))
     return frames, learned
 
 
@@ -122,15 +125,14 @@ def _train_ranker(paths: Paths, p: Params, trained: Trained) -> tuple[list[pd.Da
     parts = {part: feeds.part(part) for part in PARTS}
     frames, learned = [], Learned({})
     for seed in trained.seeds:
-        ranker = _fit(paths, p, trained, SHARES, seed, parts["train"], parts["validation"], learned)
+        ranker = _fit(paths, p, trained, SHARES, seed, parts["train"], parts["validation"])
+        _write(ranker, trained, SHARES, seed, learned)
         frames += [_score(ranker, parts[part], part, seed) for part in ("validation", "test")]
     return frames, {SHARES: learned}
 
 
-def _fit(
-    paths: Paths, p: Params, trained: Trained, target: str, seed: int, train: Any, validation: Any, told: Learned
-) -> Any:
-    """Train one system or ranker, write it, and let it tell `told` what it learned."""
+def _fit(paths: Paths, p: Params, trained: Trained, target: str, seed: int, train: Any, validation: Any) -> Any:
+    """Train one system or ranker."""
     entry, name = trained.entry, trained.name
     log.info("%s: %s, seed %d, %d training %s", name, target, seed, len(train), "lists" if trained.ranks else "posts")
     # Asking for one imports PyTorch, which takes longer than most systems train that need none.
@@ -139,12 +141,16 @@ def _fit(
     states = _states(paths, name) / digest(f"models/{entry.module}.py")[:16]
     learner = models.make(entry, seed=seed, device=device, checkpoint=states / target / f"seed-{seed}")
     learner.fit(train, validation)
+    return learner
+
+
+def _write(learner: models.Learner, trained: Trained, target: str, seed: int, told: Learned) -> None:
+    """Write one system or ranker, and let it tell `told` what it learned."""
     where = trained.place(target, seed)
     where.mkdir(parents=True)
-    _save(learner, models.make(entry, seed=seed), where)
+    _save(learner, models.make(trained.entry, seed=seed), where)
     told.report[seed], told.curve[seed] = learner.report(), learner.curve()
     told.importance[seed], told.chosen[seed] = learner.importance(), learner.chosen()
-    return learner
 
 
 def _save(system: models.Learner, again: models.Learner, where: Path) -> None:

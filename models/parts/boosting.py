@@ -1,4 +1,7 @@
-"""What the boosters share: the grid search on the validation part, and importance as shares of the gain."""
+"""How trees are grown, whatever the library: settings, losses, the grid search on the validation part, and importance.
+
+Shapes: n posts.
+"""
 
 import itertools
 import logging
@@ -6,12 +9,12 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypedDict, TypeVar
+from typing import Annotated, Any, Literal, TypedDict, TypeVar
 
 import numpy as np
 
 from pipeline.base.errors import UserError
-from pipeline.base.ranges import Count, Depth, Rate, Threads, some
+from pipeline.base.ranges import Count, Depth, Inside, Rate, Threads, some
 from pipeline.storage import store
 from pipeline.storage.examples import Examples
 
@@ -26,6 +29,30 @@ class Grid(TypedDict, total=False):
     n_estimators: Annotated[list[Count], "at least one value", some]
     max_depth: Annotated[list[Depth], "at least one value", some]
     learning_rate: Annotated[list[Rate], "at least one value", some]
+
+
+@dataclass(frozen=True)
+class Error:
+    """An error of predictions: its name in reports, how the leaderboard calls it, and itself."""
+
+    name: str
+    words: str
+    of: Callable[[np.ndarray, np.ndarray], float]
+    """From truth [n] and predictions [n]; smaller is better."""
+
+
+RMSE = Error("rmse", "squared error", lambda y, prediction: float(np.sqrt(np.mean((prediction - y) ** 2))))
+MAE = Error("mae", "absolute error", lambda y, prediction: float(np.mean(np.abs(prediction - y))))
+
+
+def pinball(level: float) -> Error:
+    """The error that a quantile makes least: `level` of each unit above a prediction, the rest of each below."""
+
+    def of(y: np.ndarray, prediction: np.ndarray) -> float:
+        above = y - prediction
+        return float(np.mean(np.maximum(level * above, (level - 1) * above)))
+
+    return Error("pinball", f"quantile {level:g}", of)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,11 +71,26 @@ class Trees:
     """Stop after so many trees without improvement on the validation part; None does not."""
     threads: Threads | None = None
     """Of the library; None is as many as cores and rows allow."""
+    loss: Literal["squared", "absolute", "quantile"] = "squared"
+    """What trees make small: a prediction is then a mean, a median or a quantile of what may come."""
+    quantile: Inside = 0.5
+    """Which quantile; read with that loss alone."""
 
     @property
     def settings(self) -> dict[str, Any]:
         """The three that a grid may search."""
         return {name: getattr(self, name) for name in ("n_estimators", "max_depth", "learning_rate")}
+
+    @property
+    def error(self) -> Error:
+        """The error on the validation part by which a search chooses."""
+        return {"squared": RMSE, "absolute": MAE, "quantile": pinball(self.quantile)}[self.loss]
+
+    def constant(self, y: np.ndarray) -> float:
+        """The one number for all of `y` [n] that has the smallest loss."""
+        if self.loss == "squared":
+            return float(np.mean(y))
+        return float(np.quantile(y, self.quantile if self.loss == "quantile" else 0.5))
 
 
 def check(inputs: Sequence[str]) -> None:
@@ -63,8 +105,9 @@ def search(
     settings: Mapping[str, Any],
     grid: Mapping[str, Any] | None,
     validation: Examples,
+    error: Error = RMSE,
 ) -> tuple[Model, dict[str, float]]:
-    """Train with each combination of the grid; the one with the lowest RMSE on the validation part stays.
+    """Train with each combination of the grid; the one with the lowest error on the validation part stays.
 
     `train` makes a model from `settings` with the combination's values, `predict` gives its predictions [n] of
     the validation part. Returns the model and what was chosen. The first of equals wins. Raises `UserError`
@@ -78,10 +121,10 @@ def search(
         model = train(chosen)
         if not grid:
             return model, chosen
-        rmse = float(np.sqrt(np.mean((predict(model) - validation.y) ** 2)))
-        log.info("grid: %s: RMSE %.4f on validation", dict(zip(grid, values, strict=True)), rmse)
-        if best is None or rmse < best[0]:
-            best = rmse, model, {**chosen, "validation_rmse": rmse}
+        lost = error.of(validation.y, predict(model))
+        log.info("grid: %s: %s %.4f on validation", dict(zip(grid, values, strict=True)), error.name, lost)
+        if best is None or lost < best[0]:
+            best = lost, model, {**chosen, f"validation_{error.name}": lost}
     return best[1], best[2]
 
 

@@ -78,7 +78,7 @@ def _published(test: pd.DataFrame) -> Iterator[str]:
 def of_systems(systems: Systems) -> Iterator[str]:
     """What must be known of the features and the training of these systems."""
     yield from (*untrained(systems), *known_words(systems), *combinations(systems), *approximated(systems))
-    yield from incomplete(systems)
+    yield from (*losses(systems), *refitted(systems), *incomplete(systems))
 
 
 def untrained(systems: Systems) -> Iterator[str]:
@@ -113,14 +113,34 @@ def combinations(systems: Systems) -> Iterator[str]:
                 yield f"`{name}` has the features that are best for {target} on the validation part: {which}."
 
 
+def losses(systems: Systems) -> Iterator[str]:
+    """Which systems make something else than squared errors small."""
+    for loss, names in _that_chose(systems, "loss").items():
+        yield f"Loss: {', '.join(names)} learned to make small: {loss}; RMSE is of squared errors all the same."
+
+
+def refitted(systems: Systems) -> Iterator[str]:
+    """Which systems learned from the validation part in the end."""
+    for parts, names in _that_chose(systems, "refit").items():
+        yield (
+            f"Refitted: {', '.join(names)} learned from {parts} once the validation part had chosen how; their metrics "
+            "of that part are from before."
+        )
+
+
+def _that_chose(systems: Systems, what: str) -> dict[str, list[str]]:
+    """Names of systems by what they chose."""
+    found: dict[str, list[str]] = {}
+    for name, system in systems.items():
+        told = [chosen.get(what) for learned in system.targets.values() for chosen in learned.chosen.values()]
+        for words in dict.fromkeys(filter(None, told)):
+            found.setdefault(words, []).append(f"`{name}`")
+    return found
+
+
 def approximated(systems: Systems) -> Iterator[str]:
     """Support vector machines that are none with the whole kernel."""
-    names = [
-        f"`{name}`"
-        for name, system in systems.items()
-        if any(c.get("method") == "nystroem" for told in system.targets.values() for c in told.chosen.values())
-    ]
-    if names:
+    if names := _that_chose(systems, "method").get("nystroem"):
         yield (
             f"Approximated: the kernel of {', '.join(names)}, by Nyström's method, for the training posts are too many "
             "for an exact one or the entry says so."

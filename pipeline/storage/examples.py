@@ -154,6 +154,22 @@ class Examples:
         return names or [f"{feature}, empty" for feature in features[:1]]
 
 
+def joined(one: Examples, other: Examples) -> Examples:
+    """The posts of both, one after the other, with what is known of them and their targets; they share a past."""
+    if one.y is None or other.y is None:
+        raise ValueError("only posts with a target are joined")
+    posts = pd.concat([one.posts, other.posts], ignore_index=True)
+    features = {name: _one_after_the_other(values, other.features[name]) for name, values in one.features.items()}
+    return replace(one, posts=posts, features=features, y=np.concatenate([one.y, other.y]))
+
+
+def _one_after_the_other(one: FeatureValues, other: FeatureValues) -> FeatureValues:
+    if one.stored is other.stored:
+        rows = np.concatenate([one._places(slice(None)), other._places(slice(None))])
+        return replace(one, rows=rows)
+    return FeatureValues(np.concatenate([one.values, other.values]), one.names)
+
+
 class Dataset:
     """All posts with the features and columns of one system; gives out one part and target at a time.
 

@@ -8,6 +8,7 @@ import xgboost
 
 from models.parts import boosting
 from pipeline.base.errors import UserError
+from pipeline.storage.examples import joined
 from tests.models.small import TREES, make, make_examples, rmse, with_features, with_posts, with_y
 
 TRAIN, VALIDATION, TEST = make_examples(200, 1), make_examples(100, 2), make_examples(100, 3)
@@ -95,6 +96,81 @@ def test_what_cannot_be(name):
         make(name, grid={"max_depth": []})
     with pytest.raises(UserError, match="at least one feature"):
         make(name, features=[], **(NUMBERS if name == "catboost" else {}))
+
+
+OBJECTIVES = {
+    "xgboost": {"absolute": "reg:absoluteerror", "quantile": "reg:quantileerror"},
+    "lightgbm": {"absolute": "l1", "quantile": "quantile"},
+    "catboost": {"absolute": "MAE", "quantile": "Quantile:alpha=0.9"},
+}
+
+
+@pytest.mark.parametrize("name", BOOSTERS)
+def test_losses_are_those_of_the_library(name):
+    x, z = TRAIN.matrix(["tabular"]), TEST.matrix(["tabular"])
+    for loss, objective in OBJECTIVES[name].items():
+        of_library = direct(name).set_params(**{"loss_function" if name == "catboost" else "objective": objective})
+        if loss == "quantile" and name != "catboost":
+            of_library.set_params(**{"alpha" if name == "lightgbm" else "quantile_alpha": 0.9})
+        expected = of_library.fit(x, TRAIN.y).predict(z)
+        np.testing.assert_allclose(fitted(name, loss=loss, quantile=0.9).predict(TEST), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", BOOSTERS)
+def test_losses_do_what_they_say(name):
+    """One post in three is far above the others: a median does not follow it, a high quantile does."""
+    skewed = with_y(TRAIN, np.where(np.arange(len(TRAIN)) % 3, 1.0, 100.0))
+    said = {}
+    for loss, level in (("squared", 0.5), ("absolute", 0.5), ("quantile", 0.95)):
+        said[loss] = np.median(fitted(name, skewed, VALIDATION, loss=loss, quantile=level).predict(TRAIN))
+    assert said["absolute"] < 5
+    assert 15 < said["squared"] < 60
+    assert said["quantile"] > 90
+
+
+@pytest.mark.parametrize("name", BOOSTERS)
+def test_a_grid_chooses_by_the_loss(name):
+    """In squares, the few far posts decide, which it has some idea of; in absolute errors, the many near ones do."""
+    a = VALIDATION.matrix(["tabular"])[:, 0]
+    far = with_y(VALIDATION, np.where(a > np.quantile(a, 0.9), 1e3, TRAIN.y.mean()))
+    grid = {"learning_rate": [0.15, 1e-6]}
+    assert fitted(name, validation=far, grid=grid).report()["learning_rate"] == 0.15
+    system = fitted(name, validation=far, grid=grid, loss="absolute")
+    report = system.report()
+    assert report["learning_rate"] == 1e-6
+    assert report["validation_mae"] == pytest.approx(np.abs(system.predict(far) - far.y).mean(), rel=1e-5)
+    assert system.chosen() == {"loss": "absolute error"}
+    assert boosting.pinball(0.9).of(np.array([2.0, 0.0]), np.array([1.0, 1.0])) == pytest.approx((0.9 + 0.1) / 2)
+
+
+@pytest.mark.parametrize("name", BOOSTERS)
+def test_what_stopping_found_is_fitted_again_on_both_parts(name, tmp_path):
+    options = {"n_estimators": 400, "learning_rate": 0.3, "early_stopping": 5}
+    system = fitted(name, refit=True, **options)
+    before, trees = system.predict(TEST), system.report()["trees"]
+    np.testing.assert_array_equal(before, fitted(name, **options).predict(TEST))
+    system.refit(TRAIN, VALIDATION)
+    assert system.report()["trees"] == trees < 400
+    both = fitted(name, joined(TRAIN, VALIDATION), VALIDATION.take(np.arange(0)), **{**options, "n_estimators": trees})
+    np.testing.assert_array_equal(system.predict(TEST), both.predict(TEST))
+    assert not np.allclose(system.predict(TEST), before)
+    assert system.chosen() == {"refit": "train and validation"}
+    system.save(tmp_path)
+    loaded = make(name, refit=True, **(NUMBERS if name == "catboost" else {}), **options)
+    loaded.load(tmp_path)
+    np.testing.assert_array_equal(loaded.predict(TEST), system.predict(TEST))
+    assert loaded.report() == system.report()
+
+
+@pytest.mark.parametrize("name", BOOSTERS)
+def test_nothing_is_fitted_again_without_asking_or_validation_posts(name):
+    plain, nothing = fitted(name), VALIDATION.take(np.arange(0))
+    before = plain.predict(TEST)
+    plain.refit(TRAIN, VALIDATION)
+    np.testing.assert_array_equal(plain.predict(TEST), before)
+    asked = fitted(name, validation=nothing, refit=True)
+    asked.refit(TRAIN, nothing)
+    np.testing.assert_array_equal(asked.predict(TEST), before)
 
 
 def test_catboost_learns_from_categories_alone():

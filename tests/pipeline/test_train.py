@@ -113,6 +113,17 @@ def test_seeds_and_targets_are_trained_apart(ready):
     assert np.isfinite(frame[["y", "prediction"]].to_numpy()).all()
 
 
+def test_validation_is_predicted_before_it_is_learned_from(ready):
+    """What is refitted predicts the test part otherwise, and the validation part as the model that had not seen it."""
+    entry = {"model": "lightgbm", "features": ["tabular"], "trees": SMALL | {"early_stopping": 5}}
+    paths = ready({"plain": entry, "again": {**entry, "refit": True}})
+    plain, again = (run(paths, name).groupby("part")["prediction"].apply(np.array) for name in ("plain", "again"))
+    np.testing.assert_array_equal(again["validation"], plain["validation"])
+    assert not np.allclose(again["test"], plain["test"])
+    test = Dataset(paths, features=["tabular"], columns=["likes"]).parts("likes", "log2p1", [])[0]["test"]
+    np.testing.assert_array_equal(Trained.open(paths, "again").predict(test), again["test"])
+
+
 def test_load_gives_the_same_predictions(ready):
     paths = ready({"net": {"model": "xgb_mlp", **STACK}})
     frame = run(paths, "net")

@@ -166,6 +166,16 @@ def test_what_is_approximated_is_named(tmp_path):
     assert said in list(notes.of_systems(systems))
 
 
+def test_losses_and_what_was_refitted_are_named(tmp_path):
+    def booster(name, **chosen):
+        return Trained(tmp_path, Entry(name, "lightgbm"), True, targets={"score": Learned({}, chosen={0: chosen})})
+
+    told = {"plain": {}, "one": {"loss": "absolute error"}, "two": {"loss": "absolute error", "refit": "all of it"}}
+    said = list(notes.of_systems({name: booster(name, **chosen) for name, chosen in told.items()}))
+    assert said[0].startswith("Loss: `one`, `two` learned to make small: absolute error;")
+    assert said[1].startswith("Refitted: `two` learned from all of it")
+
+
 def test_rows_of_a_paper_that_cannot_be_are_named():
     said = list(notes.contradictions("xgb-clip"))
     assert [one.split("`")[1] for one in said] == ["xgboost", "xgb_clip_pca"]

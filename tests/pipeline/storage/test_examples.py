@@ -157,3 +157,18 @@ def test_tables_of_vectors_and_of_nothing_larger(on_disk, monkeypatch):
     assert regional.take(np.arange(80)).matrix(["regions"]).shape == (80, 15)
     with pytest.raises(UserError, match=r"features\.regions: 3x5 numbers a post are too many"):
         regional.matrix(["regions"])
+
+
+def test_two_parts_joined_are_their_posts_one_after_the_other(on_disk):
+    values = regions()
+    posts = pd.DataFrame({"post_id": [f"p{i}" for i in range(ROWS)]})
+    whole = Examples(posts, {"f": on_disk(values)}, np.arange(float(ROWS)))
+    one, other = whole.take(np.array([5, 3])), whole.take(np.array([8, 0, 9]))
+    both = examples.joined(one, other)
+    order = [5, 3, 8, 0, 9]
+    assert both.posts["post_id"].tolist() == [f"p{i}" for i in order]
+    np.testing.assert_array_equal(both.y, order)
+    np.testing.assert_array_equal(both.features["f"].values, values[order])
+    assert both.features["f"].stored is whole.features["f"].stored, "nothing is copied of a file in memory"
+    alone = Examples(posts[:2], {"f": FeatureValues(values[:2], ["a"])}, np.zeros(2))
+    np.testing.assert_array_equal(examples.joined(alone, other).features["f"].values, values[[0, 1, 8, 0, 9]])
