@@ -14,17 +14,21 @@ import numpy as np
 import pandas as pd
 
 from models.base import flat, make, ranks, system_class
+from models.parts import intervals
+from models.parts.intervals import Conformal
 from pipeline.base.code import hash_file
 from pipeline.base.errors import UserError
 from pipeline.base.paths import Paths
-from pipeline.base.sections import Entry
+from pipeline.base.sections import Entry, Intervals
 from pipeline.base.targets import SHARES, Transform
 from pipeline.storage import store
 from pipeline.storage.examples import Examples, read_past
 
-FILE, SEAL = "system.json", "sha256"
+FILE, SEAL, INTERVALS = "system.json", "sha256", "intervals"
 PREDICTED = ("post_id", "target", "part", "seed", "y", "prediction")
 """Columns of data/predictions/<name>.parquet."""
+ENDS = ("low", "high")
+"""Two more of them, where the entry has intervals."""
 RANKED = ("list", "user_id", "post_id", "score", "part", "seed")
 """Those of a ranker."""
 BySeed = dict[int, dict[str, Any]]
@@ -78,7 +82,7 @@ class Trained:
             target: Learned(**{k: v if k == "transform" else _by_seed(v) for k, v in told.items()})
             for target, told in content.pop("targets").items()
         }
-        entry, seeds = Entry(**content.pop("entry")), tuple(content.pop("seeds"))
+        entry, seeds = _entry(content.pop("entry")), tuple(content.pop("seeds"))
         return cls(folder=folder, entry=entry, seeds=seeds, targets=targets, **content)
 
     def write(self) -> None:
@@ -115,6 +119,19 @@ class Trained:
     def systems(self, target: str) -> list[Any]:
         """Those of all seeds, in their order, trained on a target."""
         return [self.system(target, seed) for seed in self.seeds]
+
+    def conformal(self, target: str, seed: int) -> Conformal | None:
+        """The intervals around the predictions of `system`, if its entry has any."""
+        made = intervals.make(self.entry, seed=seed)
+        if made is not None:
+            self._check(self.place(target, seed).relative_to(self.folder))
+            made.load(self.place(target, seed) / INTERVALS)
+        return made
+
+    @property
+    def groups(self) -> list[str]:
+        """The column of posts by which its intervals are calibrated, if any."""
+        return [self.entry.intervals.by] if self.entry.intervals and self.entry.intervals.by else []
 
     def needs(self, target: str) -> tuple[str, ...]:
         """Columns of posts it reads beside its features to predict a target."""
@@ -158,9 +175,14 @@ class Trained:
 
 
 def predictions(paths: Paths, name: str, columns: Sequence[str] = PREDICTED) -> pd.DataFrame:
-    """What one system predicted, a row a post, target, part and seed; of a ranker, with its `columns`, a row a pair."""
-    with store.intact(store.existing(paths.predictions(name)), f"run dvc repro -f train@{name}"):
-        return pd.read_parquet(paths.predictions(name), columns=list(columns))
+    """What one system predicted, a row a post, target, part and seed; of a ranker, with its `columns`, a row a pair.
+
+    With the `ENDS` of intervals, where there are any.
+    """
+    path = paths.predictions(name)
+    with store.intact(store.existing(path), f"run dvc repro -f train@{name}"):
+        frame = pd.read_parquet(path)
+        return frame[[*columns, *(end for end in ENDS if end in frame)]]
 
 
 def _damaged(folder: Path, file: str) -> UserError:
@@ -170,6 +192,11 @@ def _damaged(folder: Path, file: str) -> UserError:
 def _seal(content: Mapping[str, Any]) -> str:
     """Hash of what stands in `FILE` beside the seal."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _entry(content: dict[str, Any]) -> Entry:
+    asked = content.pop("intervals", None)
+    return Entry(**content, intervals=None if asked is None else Intervals(**asked))
 
 
 def _by_seed(told: Mapping[str, Any]) -> BySeed:

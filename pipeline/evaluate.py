@@ -15,7 +15,7 @@ from pipeline.base import params
 from pipeline.base.errors import UserError, run_stage
 from pipeline.base.paths import Paths
 from pipeline.base.sections import Scoring
-from pipeline.metrics import uncertainty
+from pipeline.metrics import intervals, uncertainty
 from pipeline.metrics.tasks import POPULARITY, RANKING, Task
 from pipeline.report import curves, leaderboard, plots, tables
 from pipeline.report.comparison import Comparison, against, compare, compare_rankers
@@ -78,6 +78,8 @@ def score(comparison: Comparison, scoring: Scoring, *, seed: int, ceilings: Coll
             if np.isfinite(values[own]).all():
                 row |= _summary(metric, values[own])
                 row |= _interval(metric, resampled[metric][own], scoring.confidence) if resampled else {}
+        if name in comparison.intervals:
+            row |= _held(y, *comparison.intervals[name])
         rows.append(row)
     p_values = _against_best(comparison, rows, ceilings) if tested else {}
     return [row | p_values.get(row["system"], {}) for row in rows]
@@ -93,6 +95,12 @@ def _interval(metric: str, resampled: np.ndarray, confidence: float) -> Row:
     """Both ends, of the mean over seeds on each resample [s, b]."""
     low, high = uncertainty.interval(resampled.mean(axis=0), confidence)
     return {f"{metric}_low": low, f"{metric}_high": high}
+
+
+def _held(y: np.ndarray, low: np.ndarray, high: np.ndarray) -> Row:
+    """What intervals [s, n] around predictions hold, mean over seeds."""
+    found = (intervals.coverage(y, low, high), intervals.width(low, high))
+    return {name: float(np.mean(of_seeds)) for name, of_seeds in zip(intervals.NAMES, found, strict=True)}
 
 
 def _against_best(comparison: Comparison, rows: Sequence[Row], ceilings: Collection[str]) -> dict[str, Row]:
@@ -112,7 +120,7 @@ def nested(rows: Sequence[Row], systems: Mapping[str, Trained], task: Task = POP
     for row in rows:
         if row["part"] != "test":
             continue
-        values = {m: significant(row[m]) for m in task.metrics if m in row}
+        values = {m: significant(row[m]) for m in (*task.metrics, *intervals.NAMES) if m in row}
         report = mean_report(systems[row["system"]].targets[row["target"]].report)
         content.setdefault(row["system"], {})[row["target"]] = {
             "n": row["n"],

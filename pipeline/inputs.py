@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from models import base as models
+from models.parts import intervals
 from pipeline.base import params, targets
 from pipeline.base.code import hash_file, hashes
 from pipeline.base.errors import run_stage
@@ -32,6 +33,8 @@ def main(paths: Paths = Paths()) -> None:
             "posts": hash_columns(paths, dict.fromkeys(columns)),
             "code": hashes(f"models/{entry.module}.py"),
         }
+        if entry.intervals and entry.intervals.method == "cqr":
+            content["code"] |= hashes(f"models/{intervals.of_quantile(entry, 0.5).module}.py")
         if plan["run"] and models.ranks(entry):
             content |= {"posts": hash_columns(paths, _shown(paths, plan["columns"]))}
             content |= {"feed": feed, "comments": p.ranking.comments}

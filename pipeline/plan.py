@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from features import base as features
 from features.base import HORIZON
 from models import base as models
+from models.parts import intervals
 from pipeline.base import params, targets
 from pipeline.base.code import hashes
 from pipeline.base.errors import UserError, run_stage
@@ -52,6 +53,8 @@ def main(paths: Paths = Paths()) -> None:
         name: plan_system(name, system, p.dataset.targets, reasons, [*available, *tables])
         for name, system in systems.items()
     }
+    for name, entry in p.systems.items():
+        plan_intervals(entry, plans[name], p.dataset, available)
     if p.dataset.missing == "fail":
         _check_nothing_is_left_out(systems, plans, reasons)
     files = {name: [] if reasons[name] else _looked_up(entry) for name, entry in p.features.items()}
@@ -138,6 +141,26 @@ def plan_system(
         "features": kept if isinstance(system.features, dict) else kept[""],
         "why": "; ".join(why) or None,
     }
+
+
+def plan_intervals(entry: Entry, plan: dict[str, Any], section: Dataset, available: Collection[str]) -> None:
+    """Add to a system's plan the column that its intervals are calibrated by, or that the data lacks it."""
+    if entry.intervals is None:
+        return
+    where, by = f"systems.{entry.name}.intervals", entry.intervals.by
+    if models.ranks(entry):
+        raise UserError(f"{where}: a ranker's scores have none; remove the key")
+    intervals.make(entry)
+    if by is None:
+        return
+    if by in (*section.targets, HORIZON):
+        raise UserError(f"{where}.by: column '{by}' is not known before a post is published")
+    if by in available:
+        plan["columns"] += [by] if plan["run"] and by not in plan["columns"] else []
+        return
+    if section.missing == "fail":
+        raise UserError(f"{where}.by: the data lacks {by}; {REMEDY}")
+    plan["why"] = "; ".join([*filter(None, [plan["why"]]), f"with intervals not by {by}: the data lacks it"])
 
 
 def _looked_up(entry: Entry) -> list[Path]:

@@ -17,7 +17,9 @@ import numpy as np
 import pandas as pd
 
 from models import base as models
-from models.trained import PREDICTED, RANKED, Learned, Trained
+from models.parts import intervals
+from models.parts.intervals import Conformal
+from models.trained import ENDS, INTERVALS, PREDICTED, RANKED, Learned, Trained
 from pipeline.base import params
 from pipeline.base.code import digest
 from pipeline.base.errors import UserError, run_stage
@@ -84,9 +86,12 @@ def _states(paths: Paths, name: str) -> Path:
 
 
 def _planned(entry: Entry, plan: dict[str, Any]) -> Entry:
-    """The entry with those of its features that the data has."""
+    """The entry with those of its features, and groups of its intervals, that the data has."""
     features = {"features": plan["features"]} if models.flat(plan["features"]) else {}
-    return replace(entry, arguments={**entry.arguments, **features})
+    asked = entry.intervals
+    if asked is not None and asked.by not in plan["columns"]:
+        asked = replace(asked, by=None)
+    return replace(entry, arguments={**entry.arguments, **features}, intervals=asked)
 
 
 def _train_all(paths: Paths, p: Params, trained: Trained) -> tuple[list[pd.DataFrame], Trained]:
@@ -103,19 +108,22 @@ def _train_all(paths: Paths, p: Params, trained: Trained) -> tuple[list[pd.DataF
 
 
 def _train_system(paths: Paths, p: Params, trained: Trained) -> tuple[list[pd.DataFrame], dict[str, Learned]]:
-    probe = trained.unfitted()
-    columns = models.columns_read(probe, p.dataset.targets)
+    probe, groups = trained.unfitted(), trained.groups
+    columns = list(dict.fromkeys([*models.columns_read(probe, p.dataset.targets), *groups]))
     data = Dataset(paths, features=list(trained.features), columns=columns, looks_back=probe.looks_back)
     frames, learned = [], {}
     for target, transform_name in p.dataset.targets.items():
-        parts, transform = data.parts(target, transform_name, probe.reads(target, transform_name))
+        parts, transform = data.parts(target, transform_name, [*probe.reads(target, transform_name), *groups])
         learned[target] = Learned(transform.state())
         for seed in trained.seeds:
             system = _fit(paths, p, trained, target, seed, parts["train"], parts["validation"])
-            frames.append(_predict(system, parts["validation"], "validation", seed))
+            around = _calibrated(system, trained.entry, seed, parts["train"], parts["validation"])
+            frames.append(_predict(system, parts["validation"], "validation", seed, around))
             system.refit(parts["train"], parts["validation"])  # from here on it may have seen the validation part
             _write(system, trained, target, seed, learned[target])
-            frames.append(_predict(system, parts["test"], "test", seed))
+            if around is not None:
+                around.save(trained.place(target, seed) / INTERVALS)
+            frames.append(_predict(system, parts["test"], "test", seed, around))
     return frames, learned
 
 
@@ -144,6 +152,16 @@ def _fit(paths: Paths, p: Params, trained: Trained, target: str, seed: int, trai
     return learner
 
 
+def _calibrated(
+    system: models.System, entry: Entry, seed: int, train: Examples, validation: Examples
+) -> Conformal | None:
+    """The intervals an entry asks for, by the system before it learned from the validation part."""
+    around = intervals.make(entry, system.report(), seed=seed)
+    if around is not None:
+        around.fit(train, validation, system.predict(validation))
+    return around
+
+
 def _write(learner: models.Learner, trained: Trained, target: str, seed: int, told: Learned) -> None:
     """Write one system or ranker, and let it tell `told` what it learned."""
     where = trained.place(target, seed)
@@ -164,12 +182,15 @@ def _save(system: models.Learner, again: models.Learner, where: Path) -> None:
         raise UserError(f"{where}: could not be written ({type(error).__name__}); is the disk full?") from None
 
 
-def _predict(system: models.System, posts: Examples, part: str, seed: int) -> pd.DataFrame:
+def _predict(
+    system: models.System, posts: Examples, part: str, seed: int, around: Conformal | None = None
+) -> pd.DataFrame:
     prediction = system.predict(posts)
     if not np.isfinite(prediction).all():
         raise UserError(f"{type(system).__name__} predicts no number for post {_first_odd(posts, prediction)!r}")
     columns = (posts.posts["post_id"], posts.target, part, seed, posts.y, prediction)
-    return pd.DataFrame(dict(zip(PREDICTED, columns, strict=True)))
+    ends = () if around is None else around.interval(posts, prediction)
+    return pd.DataFrame(dict(zip([*PREDICTED, *ENDS][: len(columns) + len(ends)], [*columns, *ends], strict=True)))
 
 
 def _score(ranker: models.Ranker, feed: Feed, part: str, seed: int) -> pd.DataFrame:

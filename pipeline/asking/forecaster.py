@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from models.trained import FILE, Trained
+from models.trained import ENDS, FILE, Trained
 from pipeline.asking.drafts import Drafts, Featured, by_nobody
 from pipeline.base import targets
 from pipeline.base.errors import MissingColumn, UserError, require
@@ -56,15 +56,17 @@ class Forecaster:
         self._featured = Featured(paths, p, self.trained)
         self._past = {target: self.trained.past(paths, target) for target in self.trained.targets}
         self._systems = {target: self.trained.systems(target) for target in self.trained.targets}
+        seeds = self.trained.seeds
+        self._around = {t: [self.trained.conformal(t, seed) for seed in seeds] for t in self.trained.targets}
 
     def __call__(self, drafts: Drafts) -> pd.DataFrame:
         """Predictions for n drafts, a row each in their order.
 
         Columns: `post_id`; `image`, the status of the picture, where the system looks at pictures; for each target
         `<target>_<transform>`, the prediction on the scale of training (mean over seeds), and `<target>`, the count
-        it stands for. A count per day comes back only with `drafts.days`. Drafts without `user_id` are those of new
-        users. Systems that look back see the posts of the dataset that are earlier than a draft. Raises `UserError`
-        where drafts lack another column.
+        it stands for; where the system has intervals, both with `_low` and `_high` as well. A count per day comes back
+        only with `drafts.days`. Drafts without `user_id` are those of new users. Systems that look back see the posts
+        of the dataset that are earlier than a draft. Raises `UserError` where drafts lack another column.
         """
         return self.table(self.ask(drafts))
 
@@ -81,12 +83,21 @@ class Forecaster:
     def _examples(self, frame: pd.DataFrame, values: dict[str, Any], target: str) -> Examples:
         needed = self.trained.needs(target)
         require(needed, frame, f"the system {self.trained.name} needs")
-        drafts = frame[list(dict.fromkeys(["post_id", *needed]))]
+        groups = [column for column in self.trained.groups if column in frame]
+        drafts = frame[list(dict.fromkeys(["post_id", *needed, *groups]))]
         return unpublished(drafts, values, target, self.trained.transform(target).name, self._past[target])
 
     def predict(self, posts: Examples) -> np.ndarray:
         """Predictions [n] of the target of `posts`, mean over seeds."""
         return np.mean([system.predict(posts) for system in self._systems[posts.target]], axis=0)
+
+    def forecast(self, posts: Examples) -> dict[str, np.ndarray]:
+        """Predictions [n] as "", and, where the system has intervals, their ends as "_low" and "_high"."""
+        found = []
+        for system, around in zip(self._systems[posts.target], self._around[posts.target], strict=True):
+            prediction = system.predict(posts)
+            found.append([prediction, *(() if around is None else around.interval(posts, prediction))])
+        return dict(zip(("", *(f"_{end}" for end in ENDS)), np.mean(found, axis=0), strict=False))
 
     def table(self, asked: Asked) -> pd.DataFrame:
         """The answer to drafts that have their features."""
@@ -94,11 +105,16 @@ class Forecaster:
         if asked.status is not None:
             table["image"] = asked.status
         for target, posts in asked.examples.items():
-            prediction = self.predict(posts)
-            table[f"{target}_{posts.transform}"] = prediction
-            if posts.transform != "identity" and (posts.transform not in targets.PER_DAY or asked.drafts.days):
-                table[target] = self.count(target, prediction, asked.drafts.days)
+            table |= self.columns(target, self.forecast(posts), asked.drafts.days)
         return pd.DataFrame(table)
+
+    def columns(self, target: str, forecast: Mapping[str, np.ndarray], days: float | None) -> dict[str, np.ndarray]:
+        """What a `forecast` of a target is called in tables, on the scale of training and, if it has one, as counts."""
+        transform = self.trained.transform(target).name
+        table = {f"{target}_{transform}{end}": values for end, values in forecast.items()}
+        if transform != "identity" and (transform not in targets.PER_DAY or days):
+            table |= {f"{target}{end}": self.count(target, values, days) for end, values in forecast.items()}
+        return table
 
     def count(self, target: str, prediction: np.ndarray, days: float | None = None) -> np.ndarray:
         """The counts [n], none below zero, that predictions [n] stand for after `days` online."""

@@ -105,6 +105,18 @@ class Scoring:
     """Share of the resamples an interval holds."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Intervals:
+    """The section `intervals` of an entry of `systems`: within what each prediction is given."""
+
+    level: Inside = 0.8
+    """Share of posts that should lie inside."""
+    method: Literal["cqr", "constant"] = "cqr"
+    """`cqr` is conformalised quantile regression, as wide as the post asks for; `constant` has one width for all."""
+    by: str | None = None
+    """Column of posts whose values are calibrated apart, such as user_id or category; None is all together."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """One entry under `features` or `systems`: what `module` is called with, and how many are trained."""
@@ -114,6 +126,7 @@ class Entry:
     """The file in features/ or models/: `model` where the entry has it, else its name."""
     seeds: int = 1
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    intervals: Intervals | None = None
 
     @classmethod
     def of(cls, section: str, name: Any, content: Any) -> "Entry":
@@ -122,12 +135,12 @@ class Entry:
         if not isinstance(content, Mapping | None):
             raise UserError(f"{where}: {content!r} is no mapping of keys; {{}} stands for none")
         arguments = dict(content or {})
-        keys = ("model", "seeds") if section == "systems" else ("model",)
+        keys = ("model", "seeds", "intervals") if section == "systems" else ("model",)
         shared = bind(where, _shared, {key: arguments.pop(key) for key in keys if key in arguments})
-        return cls(name, shared.get("model", name), shared.get("seeds", 1), arguments)
+        return cls(name, shared.get("model", name), shared.get("seeds", 1), arguments, shared.get("intervals"))
 
 
-def _shared(*, model: str = "", seeds: Count = 1) -> None:
+def _shared(*, model: str = "", seeds: Count = 1, intervals: Intervals | None = None) -> None:
     """The keys that every entry of `systems` may have; `model`, one of `features` too."""
 
 

@@ -1,12 +1,12 @@
 """Predictions of several systems put beside each other, unit by unit, and tested against one of them."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from models.trained import RANKED, predictions
+from models.trained import ENDS, RANKED, predictions
 from pipeline.base.errors import UserError
 from pipeline.base.paths import Paths
 from pipeline.base.targets import SHARES
@@ -31,6 +31,8 @@ class Comparison:
     y: np.ndarray
     predictions: Mapping[str, np.ndarray]
     task: Task = POPULARITY
+    intervals: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """Both ends [2, seeds, n] of the systems that give any."""
 
 
 def compare(paths: Paths, names: Sequence[str], targets: Collection[str]) -> list[Comparison]:
@@ -40,7 +42,8 @@ def compare(paths: Paths, names: Sequence[str], targets: Collection[str]) -> lis
     """
     frames = {name: predictions(paths, name) for name in names}
     for name, frame in frames.items():
-        _check(paths, name, frame, ["post_id", "target", "part", "seed"], ["prediction", "y"])
+        ends = [end for end in ENDS if end in frame]
+        _check(paths, name, frame, ["post_id", "target", "part", "seed"], ["prediction", "y", *ends])
     found = [_side_by_side(paths, frames, target, part) for target in targets for part in PARTS if names]
     return [c for c in found if len(c.y)]
 
@@ -101,10 +104,16 @@ def _side_by_side(paths: Paths, frames: Mapping[str, pd.DataFrame], target: str,
                 f"{paths.predictions(first)}; systems compare on the same posts alone; run dvc repro"
             )
     post_id, y = (reference.index.get_level_values(level).to_numpy() for level in ("post_id", "y"))
-    return Comparison(target, part, post_id, y, {name: table.to_numpy().T for name, table in tables.items()})
+    intervals = {
+        name: np.stack([_by_seed(frame, target, part, end).to_numpy().T for end in ENDS])
+        for name, frame in frames.items()
+        if set(ENDS) <= set(frame)
+    }
+    values = {name: table.to_numpy().T for name, table in tables.items()}
+    return Comparison(target, part, post_id, y, values, intervals=intervals)
 
 
-def _by_seed(frame: pd.DataFrame, target: str, part: str) -> pd.DataFrame:
+def _by_seed(frame: pd.DataFrame, target: str, part: str, values: str = "prediction") -> pd.DataFrame:
     """A row a post and value, a column a seed; NaN where seeds disagree about what there is to predict."""
     rows = frame[(frame["target"] == target) & (frame["part"] == part)]
-    return rows.pivot(index=["post_id", "y"], columns="seed", values="prediction")  # noqa: PD010 (pivot_table would average)
+    return rows.pivot(index=["post_id", "y"], columns="seed", values=values)  # noqa: PD010 (pivot_table would average)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from models.trained import Trained
 from pipeline.base.params import Params
+from pipeline.metrics import intervals
 from pipeline.metrics.tasks import POPULARITY, RANKING, TASKS, Task
 from pipeline.report import notes, protocol, published
 from pipeline.storage import store
@@ -45,6 +46,7 @@ def table(rows: Sequence[Mapping[str, Any]], p: Params, task: Task = POPULARITY)
     columns = ["system", "target", "dataset", "protocol", "part", "n", "seeds", "paper", "differs", *names]
     columns += [f"{name}_{end}" for name in names for end in ("low", "high")]
     columns += [f"{name}_spread" for name in names] + ["p_vs_best", "p_holm"]
+    columns += [name for name in intervals.NAMES if any(name in row for row in rows)]
     frame = pd.DataFrame(list(rows)).reindex(columns=columns)
     frame["dataset"] = p.dataset.name
     frame["protocol"] = [_protocol(target, p, task) for target in frame["target"]]
@@ -98,12 +100,14 @@ def _readable(rows: pd.DataFrame, task: Task, setting: str) -> pd.DataFrame:
     text = pd.DataFrame([_cells(row, task, setting) for row in rows.to_dict("records")])
     (first, head), *others = task.heads.items()
     columns = {first: head, "interval": "interval", **dict(others), "p_holm": "p", "published": "published"}
+    columns |= {name: name for name in intervals.NAMES}
     shown = [column for column in columns if (text[column] != UNDEFINED).any()]
     return text[["system", *shown]].rename(columns=columns)
 
 
 def _cells(row: Mapping[str, Any], task: Task, setting: str) -> dict[str, str]:
-    cells, leading = {name: _number(row[name]) for name in task.metrics}, task.leading
+    names = (*task.metrics, *intervals.NAMES)
+    cells, leading = {name: _number(row.get(name)) for name in names}, task.leading
     if row["seeds"] > 1 and cells[leading] != UNDEFINED:
         cells[leading] += f" ±{row[f'{leading}_spread']:.3f}"
     low, high = _number(row[f"{leading}_low"]), _number(row[f"{leading}_high"])
@@ -113,7 +117,7 @@ def _cells(row: Mapping[str, Any], task: Task, setting: str) -> dict[str, str]:
     return {"system": row["system"], **cells}
 
 
-def _number(value: float) -> str:
+def _number(value: float | None) -> str:
     if pd.isna(value):
         return UNDEFINED
     return f"{value:.3f}" if abs(value) < 1e4 else f"{value:.4g}"

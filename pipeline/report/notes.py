@@ -20,6 +20,7 @@ def of(frame: pd.DataFrame, systems: Systems, p: Params, task: Task = POPULARITY
     return [
         *_data(p, set(test["system"]), task),
         *_columns(test, p.evaluate.confidence, task),
+        *intervals(test, systems),
         *seeds(systems),
         *_published(test),
         *of_systems(systems),
@@ -49,6 +50,20 @@ def _columns(test: pd.DataFrame, confidence: float, task: Task) -> Iterator[str]
         )
     yield task.explained
     yield "–: undefined, such as Spearman of a constant, or not applicable."
+
+
+def intervals(test: pd.DataFrame, systems: Systems) -> Iterator[str]:
+    """What the intervals around predictions are to hold, and how they were made."""
+    levels: dict[float, list[str]] = {}
+    for name, system in systems.items():
+        if system.run and system.entry.intervals:
+            levels.setdefault(system.entry.intervals.level, []).append(f"`{name}`")
+    if levels and "coverage" in test:
+        asked = "; ".join(f"{100 * level:g}% by {', '.join(names)}" for level, names in levels.items())
+        yield (
+            f"coverage: share of the test posts inside the interval around their prediction; asked for: {asked}. "
+            "width: its mean. Calibrated on the validation part, by models that did not learn from it."
+        )
 
 
 def seeds(systems: Systems) -> Iterator[str]:

@@ -3,7 +3,8 @@
 leaderboard.png, and for each target real_vs_predicted, ranks, error_distribution, importance and curves (of the
 networks); leaderboard_ranking.png, auc_of_users.png and curves_shares.png of systems that rank; image_stats.png where
 the dataset has images; counts.png where its targets are retweets and likes, and popular.png where users have pictures,
-as two of the papers show their data; ratios of each target where `dsn` ran with several residual ratios;
+as two of the papers show their data; ratios of each target where `dsn` ran with several residual ratios; intervals of
+each where a system gives any: what they hold by month and by predicted size;
 modalities.png where a system weighs picture, text and the like against each other; attention_* as
 `pipeline.report.attention.seeing` and `.sequences` say.
 results/points.csv holds the best system's panel as numbers, which `dvc plots diff` draws for two revisions over
@@ -22,7 +23,7 @@ from models.trained import Trained
 from pipeline.base import targets
 from pipeline.base.paths import Paths
 from pipeline.base.targets import SHARES
-from pipeline.report import charts, exhibits, fonts, panels, ratios
+from pipeline.report import calibration, charts, exhibits, fonts, panels, ratios
 from pipeline.report.attention import modalities, seeing, sequences
 from pipeline.report.attention.charts import png
 from pipeline.report.comparison import Comparison
@@ -62,7 +63,9 @@ def draw(
             save(charts.leaderboard({labels[t]: rows[t] for t in tested}, ceilings), folder / "leaderboard.png")
         for target, c in tested.items():
             _save_those(_of_target(c, rows[target], labels[target], shares[target]), folder, f"_{target}")
-            _save_those({"ratios": ratios.draw(systems, rows[target])}, folder, f"_{target}")
+            more = {"ratios": ratios.draw(systems, rows[target])}
+            more |= {"intervals": calibration.draw(paths, systems, c, labels[target])}
+            _save_those(more, folder, f"_{target}")
         for target, rows_of_target in losses.groupby("target", sort=False):
             save(panels.curves(rows_of_target, f"square of {labels[target]}"), folder / f"curves_{target}.png")
         weights = modalities.mean_weights(paths, systems)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from models.trained import Learned, Trained
-from pipeline.base.sections import Entry
+from pipeline.base.sections import Entry, Intervals
 from pipeline.storage import store
 
 SYSTEMS = {"ceiling": 0.1, "good": 0.5, "bad": 1.5, "mean": None}
@@ -26,7 +26,9 @@ def make_predictions(n=40, part="test", target="likes", noise=0.5, seeds=(0,), c
     return pd.concat(frames, ignore_index=True)
 
 
-def write_system(paths, name, frames, *, seeds=(0,), targets=("likes",), why=None, features=None, report=None):
+def write_system(
+    paths, name, frames, *, seeds=(0,), targets=("likes",), why=None, features=None, report=None, level=None
+):
     """data/predictions/<name>.parquet and data/models/<name>/system.json."""
     frame = pd.concat(frames, ignore_index=True)
     store.write_frame(paths.predictions(name), frame.sample(frac=1, random_state=0))
@@ -36,7 +38,8 @@ def write_system(paths, name, frames, *, seeds=(0,), targets=("likes",), why=Non
         importance={seed: IMPORTANCE if name in ("good", "bad") else {} for seed in seeds},
     )
     learned = dict.fromkeys(targets, learned)
-    entry = Entry(name, "ceiling" if name == "ceiling" else "constant")
+    intervals = None if level is None else Intervals(level=level)
+    entry = Entry(name, "ceiling" if name == "ceiling" else "constant", intervals=intervals)
     Trained(paths.model(name), entry, True, why, tuple(seeds), features or {}, learned).write()
 
 

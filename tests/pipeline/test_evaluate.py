@@ -198,3 +198,32 @@ def test_the_order_of_rows_and_systems_changes_nothing():
     second = {row["system"]: row for row in evaluate.score(turned, scoring, seed=0)}
     for name in first:
         assert second[name] == pytest.approx(first[name], nan_ok=True)
+
+
+def test_intervals_are_scored_where_a_system_gives_them(trained, system, predicted):
+    """Ends one unit around each prediction, and two around those of the second seed."""
+    paths = trained(seeds=(0, 1))
+    frames = [predicted(20, "validation", seeds=(0, 1)), predicted(40, seeds=(0, 1))]
+    for frame in frames:
+        reach = 1.0 + frame["seed"]
+        frame["low"], frame["high"] = frame["prediction"] - reach, frame["prediction"] + reach
+    system(paths, "good", frames, seeds=(0, 1), level=0.9)
+    found, table = results(paths)
+    error = (frames[1]["prediction"] - frames[1]["y"]).abs()
+    expected = (error <= 1.0 + frames[1]["seed"]).mean()
+    assert found["good"]["likes"]["coverage"] == pytest.approx(expected)
+    assert found["good"]["likes"]["width"] == pytest.approx(3)
+    assert not {"coverage", "width"} & set(found["bad"]["likes"])
+    assert table.set_index("system").loc["bad", ["coverage", "width"]].isna().all(axis=None)
+    text = (paths.results / "leaderboard.md").read_text()
+    assert f"{expected:.3f} | 3.000 |" in " ".join(text.split())
+    assert "asked for: 90% by `good`" in " ".join(text.split())
+    frames[1].loc[3, "low"] = np.nan
+    system(paths, "good", frames, seeds=(0, 1), level=0.9)
+    with pytest.raises(UserError, match="no finite prediction or y or low or high"):
+        results(paths)
+
+
+def test_without_intervals_no_table_has_their_columns(trained):
+    _, table = results(trained())
+    assert not {"coverage", "width"} & set(table.columns)

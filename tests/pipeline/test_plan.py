@@ -6,12 +6,16 @@ from features.base import discover, feature_class
 from features.clip_image import ClipImage
 from pipeline import plan
 from pipeline.base.errors import UserError
+from pipeline.base.sections import Entry, Intervals
 from pipeline.storage import store
 
 TREES = {"model": "xgboost", "features": ["user_time", "category"], "trees": {"n_estimators": 5}}
 CLIP = {"encoder": "ViT-B-32", "pretrained": None}
 STACK = {"features": {"base": ["user_time", "category"], "head": ["image_stats"]}, "trees": {"n_estimators": 5}}
 FEATURES = {"user_time": {}, "category": {}, "image_stats": {}}
+
+
+FLAT = {"method": "constant"}
 
 
 @pytest.fixture
@@ -64,6 +68,18 @@ def test_drop_leaves_out_what_lacks_and_keeps_the_rest(planned):
     for name, why in {"xgb_mlp": "image", "user_mean": "user_id", "by_user": "user_id"}.items():
         assert not plans["systems"][name]["run"]
         assert f"the data lacks {why}" in plans["systems"][name]["why"]
+
+
+def test_groups_of_intervals_are_columns_where_the_data_has_them(planned):
+    trees = {**TREES, "intervals": {"by": "user_id"}}
+    (there,) = planned(systems={"trees": trees})["systems"].values()
+    assert (there["columns"], there["why"]) == (["user_id"], None)
+    (gone,) = planned(drop=["user_id"], systems={"trees": trees}, dataset={"missing": "drop"})["systems"].values()
+    assert (gone["run"], gone["columns"]) == (True, [])
+    assert gone["why"] == "with intervals not by user_id: the data lacks it"
+    ranker = Entry("popularity", "popularity", intervals=Intervals())
+    with pytest.raises(UserError, match=r"systems\.popularity\.intervals: a ranker's scores have none"):
+        plan.plan_intervals(ranker, {}, None, [])
 
 
 def test_a_column_without_a_value_is_lacking(project, make_posts):
@@ -173,6 +189,16 @@ def test_an_unused_feature_may_lack_its_columns(planned):
             {"seed": 2**31 - 2, "systems": {"user_mean": {"seeds": 3}}},
             "the last of 3 from seed 2147483646 on is beyond",
         ),
+        (
+            {"systems": {"user_mean": {"intervals": {"level": 80}}}},
+            "systems.user_mean.intervals.level: 80 cannot be; give a number between 0 and 1",
+        ),
+        ({"systems": {"user_mean": {"intervals": {}}}}, "systems.user_mean.intervals.method: cqr needs features"),
+        (
+            {"systems": {"user_mean": {"intervals": {**FLAT, "by": "likes"}}}},
+            "column 'likes' is not known before a post",
+        ),
+        ({"systems": {"user_mean": {"intervals": {**FLAT, "by": "mood"}}}}, "intervals.by: the data lacks mood"),
         ({"evaluate": {"bootstrap": "many"}}, "evaluate.bootstrap: 'many' is not int"),
         ({"seed": "zero"}, "params.seed: 'zero' is not int"),
     ],

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from models.parts.loop import Run
-from models.trained import PREDICTED, Trained
+from models.trained import ENDS, PREDICTED, Trained
 from pipeline import inputs, train
 from pipeline.base import params
 from pipeline.base.errors import UserError
@@ -48,7 +48,7 @@ def ready(project, make_posts):
         write_feature(paths, "picture", ids, values["picture"])
         for name, entry in systems.items():
             roles = (entry or {}).get("features", [])
-            columns = ["user_id"] if name == "user_mean" else []
+            columns = ["user_id"] if name == "user_mean" or "intervals" in (entry or {}) else []
             default = {"run": True, "columns": columns, "features": roles, "why": None}
             store.write_json(paths.plan("systems", name), default | (plans or {}).get(name, {}))
         return paths
@@ -155,7 +155,7 @@ def test_only_the_planned_features_are_used(ready):
     assert set(Trained.open(paths, "xgboost").system("likes", 0).importance()) == {"followers", "brightness"}
 
 
-@pytest.mark.parametrize("name", ["xgboost", "xgb_mlp"])
+@pytest.mark.parametrize("name", ["xgboost", "xgb_mlp", "lightgbm"])
 def test_nothing_of_the_test_part_reaches_a_model(ready, tmp_path, name):
     """Other targets, pictures and numbers in the test part: the trained files are the same, byte for byte."""
 
@@ -165,6 +165,7 @@ def test_nothing_of_the_test_part_reaches_a_model(ready, tmp_path, name):
             array[60:] = 1000
 
     entry = {**STACK} if name == "xgb_mlp" else {"features": ["tabular"], "trees": SMALL}
+    entry |= {"intervals": {"by": "user_id"}} if name == "lightgbm" else {}
     files = []
     for change in (None, corrupt):
         paths = ready({name: entry}, change=change)
@@ -174,6 +175,62 @@ def test_nothing_of_the_test_part_reaches_a_model(ready, tmp_path, name):
         files[-1]["validation"] = frame.loc[frame["part"] == "validation", "prediction"].tolist()
     assert len(files[0]) > 2
     assert files[0] == files[1]
+
+
+@pytest.mark.parametrize("method", ["cqr", "constant"])
+@pytest.mark.parametrize("refit", [False, True])
+def test_intervals_stand_beside_predictions_and_know_no_test_label(ready, method, refit):
+    def permuted(posts, values):
+        posts.loc[60:, "likes"] = np.random.default_rng(1).permutation(posts.loc[60:, "likes"])
+
+    asked = {"method": method, "level": 0.7, "by": "user_id"}
+    entry = {"features": ["tabular"], "trees": SMALL, "refit": refit, "intervals": asked}
+    frames = [run(ready({"lightgbm": entry}, change=change), "lightgbm") for change in (None, permuted)]
+    assert list(frames[0].columns) == [*PREDICTED, *ENDS]
+    pd.testing.assert_frame_equal(frames[0].drop(columns="y"), frames[1].drop(columns="y"))
+    assert (frames[0]["y"] != frames[1]["y"]).any()
+    frame = frames[0]
+    held = frame["y"].between(frame["low"], frame["high"])
+    assert held[frame["part"] == "validation"].mean() >= 0.7
+    assert frame["prediction"].between(frame["low"], frame["high"]).all()
+
+
+def test_intervals_are_calibrated_before_the_validation_part_is_learned(ready):
+    """`refit` fits the validation posts almost to the bit; intervals stay as wide as without it."""
+    deep = {"n_estimators": 200, "max_depth": 12, "learning_rate": 0.3, "threads": 1}
+    widths = []
+    for refit in (False, True):
+        entry = {"features": ["tabular"], "trees": deep, "refit": refit, "intervals": {"method": "constant"}}
+        frame = run(ready({"xgboost": entry}), "xgboost")
+        widths.append((frame["high"] - frame["low"]).to_numpy())
+    np.testing.assert_allclose(widths[1], widths[0])
+    assert widths[0].min() > 0.1
+
+
+def test_intervals_of_loaded_systems_are_those_of_training(ready):
+    paths = ready({"lightgbm": {"features": ["tabular"], "trees": SMALL, "intervals": {"by": "user_id"}, "seeds": 2}})
+    frame = run(paths, "lightgbm")
+    trained = Trained.open(paths, "lightgbm")
+    assert trained.groups == ["user_id"]
+    data = Dataset(paths, features=["tabular"], columns=["likes", "user_id"])
+    posts = data.parts("likes", "log2p1", ["user_id"])[0]["test"]
+    for seed in (0, 1):
+        own = frame[(frame["part"] == "test") & (frame["seed"] == seed)]
+        low, high = trained.conformal("likes", seed).interval(posts, trained.system("likes", seed).predict(posts))
+        np.testing.assert_array_equal(low, own["low"])
+        np.testing.assert_array_equal(high, own["high"])
+    margins = paths.model("lightgbm") / "likes/seed-1/intervals/intervals.json"
+    margins.write_text(margins.read_text().replace("all", "ill"))
+    with pytest.raises(UserError, match="damaged"):
+        trained.conformal("likes", 1)
+
+
+def test_intervals_are_by_what_the_data_has(ready):
+    plan = {"columns": [], "why": "with intervals not by user_id: the data lacks it"}
+    entry = {"features": ["tabular"], "trees": SMALL, "intervals": {"by": "user_id"}}
+    paths = ready({"xgboost": entry}, plans={"xgboost": plan})
+    assert run(paths, "xgboost")["low"].notna().all()
+    assert Trained.open(paths, "xgboost").entry.intervals.by is None
 
 
 def test_trains_again_over_what_is_there(ready):

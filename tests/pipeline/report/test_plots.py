@@ -7,7 +7,7 @@ from models.trained import Trained
 from pipeline import evaluate, images
 from pipeline.base.compute import Compute
 from pipeline.base.sections import Packing
-from pipeline.report import charts, panels, plots
+from pipeline.report import calibration, charts, panels, plots
 from pipeline.storage import store
 
 pytestmark = pytest.mark.slow
@@ -60,6 +60,27 @@ def test_same_numbers_same_bytes(with_images):
     first = files()
     assert len(first) == 13
     assert files() == first
+
+
+def test_coverage_is_drawn_by_month_and_by_predicted_size(trained, system, predicted, monkeypatch):
+    """Over four months of posts; half of the posts of the last one lie outside."""
+    paths, frames = trained(n=80), [predicted(20, "validation"), predicted(80)]
+    late = np.arange(80) >= 60
+    for frame in frames:
+        frame["low"], frame["high"] = frame["y"] - 1, frame["y"] + 1
+    frames[1].loc[late & (np.arange(80) % 2 == 0), "high"] -= 2.5
+    frames[1]["low"] = np.minimum(frames[1]["low"], frames[1]["high"])
+    system(paths, "good", frames, level=0.9)
+    times = pd.Timestamp("2024-01-05", tz="UTC") + pd.to_timedelta(30 * (np.arange(80) // 20), unit="D")
+    store.write_frame(paths.posts, pd.DataFrame({"post_id": frames[1]["post_id"], "posted_at": times}))
+    told, panel = [], calibration._panel
+    monkeypatch.setattr(calibration, "_panel", lambda axes, *args: [told.append(args), panel(axes, *args)])
+    assert "intervals_likes.png" in drawn(paths)
+    (by_month, by_size) = ((inside.groupby(groups).mean(), level) for inside, groups, level in told)
+    assert by_month[0].to_dict() == {"2024-01": 1, "2024-02": 1, "2024-03": 1, "2024-04": 0.5}
+    assert by_month[1] == 0.9
+    assert len(by_size[0]) == 10
+    assert by_size[0].mean() == pytest.approx(7 / 8)
 
 
 def test_pictures_of_targets_that_are_gone_go(trained):
