@@ -115,19 +115,26 @@ def png(drawn: Figure) -> bytes:
     """A figure as a small PNG, the same bytes for the same figure."""
     canvas = FigureCanvasAgg(drawn)
     canvas.draw()
-    pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())
+    drawn_pixels = np.asarray(canvas.buffer_rgba())[..., :3].copy()  # [h, w, 3]
+    pixels = Image.fromarray(drawn_pixels)
     exact = [to_rgb(BLUE), to_rgb(LIGHT), (0, 0, 0), *(shade(i, STEPS) for i in range(STEPS + 1))]
     fixed = np.rint(255 * np.asarray(exact)).astype(np.uint8)  # [f, 3]
-    free = pixels.quantize(COLOURS - len(fixed), kmeans=1).getpalette() or []
-    colours = Image.new("P", (1, 1))
-    colours.putpalette([*fixed.ravel().tolist(), *free])
-    numbers = np.asarray(pixels.quantize(palette=colours, dither=Image.Dither.NONE)).copy()  # [h, w], nearly nearest
-    for i, colour in enumerate(fixed):
-        numbers[(np.asarray(pixels) == colour).all(axis=-1)] = i
+    # An octree, the fastest, and with the smallest of large errors.
+    free = pixels.quantize(COLOURS - len(fixed), Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    numbers = np.asarray(free) + np.uint8(len(fixed))  # [h, w]
+    whole, exactly = _one_number(drawn_pixels), _one_number(fixed)
+    for i, colour in enumerate(exactly):
+        numbers[whole == colour] = i
     small, file = Image.fromarray(numbers, "L"), io.BytesIO()
-    small.putpalette(colours.getpalette() or [])
+    small.putpalette([*fixed.ravel().tolist(), *(free.getpalette() or [])])
     small.save(file, "PNG", optimize=True)
     return file.getvalue()
+
+
+def _one_number(colours: np.ndarray) -> np.ndarray:
+    """Each colour of uint8 [..., 3] as a number of its own, [...]: comparing these is several times as fast."""
+    red, green, blue = np.moveaxis(colours.astype(np.int32), -1, 0)
+    return red << 16 | green << 8 | blue
 
 
 def scale(weights: Sequence[np.ndarray | None]) -> float:
