@@ -3,10 +3,7 @@
 Training depends on this file and on nothing wider, so a changed feature re-trains its users alone.
 """
 
-import hashlib
 from collections.abc import Iterable, Sequence
-
-import pandas as pd
 
 from models import base as models
 from models.parts import intervals
@@ -56,11 +53,7 @@ def _shown(paths: Paths, columns: Sequence[str]) -> list[str]:
 def hash_columns(paths: Paths, columns: Iterable[str]) -> dict[str, str]:
     """Hash of each column together with the post ids it belongs to."""
     frame = store.read_frame(paths.posts, ["post_id", *columns])
-    return {c: _hash_frame(frame[["post_id", c]]) for c in columns}
-
-
-def _hash_frame(frame: pd.DataFrame) -> str:
-    return hashlib.sha256(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes()).hexdigest()
+    return {c: store.hash_frame(frame[["post_id", c]]) for c in columns}
 
 
 if __name__ == "__main__":

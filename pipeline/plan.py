@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from features import base as features
 from features.base import HORIZON
+from features.parts.past import PastFeature
 from models import base as models
 from models.parts import intervals
 from pipeline.base import params, targets
@@ -63,6 +64,7 @@ def main(paths: Paths = Paths()) -> None:
         links.link(paths.files(name), files[name])
         code = hashes(f"features/{p.features[name].module}.py", ["features"])
         content = {"run": reason is None, "why": reason, "columns": columns[name], "code": code}
+        content |= label_of(p.features[name], p.dataset.targets)
         store.write_json(paths.plan("features", name), content)
     for name, plan in plans.items():
         if plan["why"]:
@@ -110,6 +112,13 @@ def plan_features(
             lacking = ["any column it could use"]
         reasons[name] = f"the data lacks {', '.join(lacking)}" if lacking else None
     return reasons, columns
+
+
+def label_of(entry: Entry, targets_of: Mapping[str, str]) -> dict[str, Any]:
+    """`label`: the target, and its transform, whose values a feature reads of posts before a post; most read none."""
+    feature = features.make(entry)
+    label = feature.choose_label(targets_of) if isinstance(feature, PastFeature) else None
+    return {"label": label} if label else {}
 
 
 def plan_system(

@@ -6,7 +6,7 @@ posts, never all in memory.
 
 import inspect
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,14 @@ import numpy as np
 import pandas as pd
 
 from features.base import EncodedFeature, Feature, ImageFeature, PostsFeature, feature_class, make
+from features.parts import past
 from features.parts.contents import contents_of
 from features.parts.embedding import embed_missing, fit_dtype
+from features.parts.past import PastFeature
 from pipeline.base.code import digest
 from pipeline.base.compute import Compute
 from pipeline.base.errors import UserError, require
+from pipeline.base.paths import Paths
 from pipeline.base.sections import Entry
 from pipeline.storage import cache, store
 
@@ -52,10 +55,13 @@ class Extractor:
         return cls(entry, make(entry, **given))
 
     @classmethod
-    def restore(cls, name: str, metadata: dict[str, Any], compute: Compute, *, packing: dict[str, Any]) -> "Extractor":
+    def restore(
+        cls, name: str, metadata: dict[str, Any], compute: Compute, *, packing: dict[str, Any], paths: Paths = Paths()
+    ) -> "Extractor":
         """What made a feature file, for other posts; `packing` says how their pictures are packed.
 
-        `metadata` is the file's. Raises `UserError` where weights, code or packing have changed since.
+        `metadata` is the file's, `paths` lead to the posts that others are later than. Raises `UserError` where
+        weights, code, packing or these posts have changed since.
         """
         self = cls.make(Entry(name, metadata["module"], arguments=metadata["arguments"]), compute)
         if isinstance(self.feature, PostsFeature):
@@ -64,7 +70,14 @@ class Extractor:
         changed = sorted(k for k in {*now, *then} - MAY_DIFFER if now.get(k) != then.get(k))
         if changed:
             raise UserError(f"features.{name}: {', '.join(changed)} changed since training; run dvc repro first")
+        self.look_back(paths, own=False)
         return self
+
+    def look_back(self, paths: Paths, label: Mapping[str, str] | None = None, *, own: bool = True) -> None:
+        """Show a fitted feature of the posts before a post those of the dataset, which are its `own` or not."""
+        if isinstance(self.feature, PastFeature):
+            label = label or self.feature.label
+            self.feature.see(past.read(paths, self.feature, label, own=own), label)
 
     def fingerprint(self, packing: dict[str, Any]) -> dict[str, Any]:
         """Everything that decides the values of a picture or text: arguments, weights, code, packed pixels."""

@@ -99,7 +99,8 @@ class Featured:
         self._p, self._cache = p, paths.cache
         packing = p.images.fingerprint()
         self._extractors = {
-            name: Extractor.restore(name, made, p.compute, packing=packing) for name, made in trained.features.items()
+            name: Extractor.restore(name, made, p.compute, packing=packing, paths=paths)
+            for name, made in trained.features.items()
         }
 
     def __call__(self, drafts: Drafts) -> tuple[dict[str, FeatureValues], pd.Series | None]:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 TIME = "posted_at"
+MICROSECONDS_PER_DAY = 86_400 * 10**6
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from beartype.door import is_bearable
+from pandas.util import hash_pandas_object
 
 from pipeline.base.errors import UserError
 from pipeline.storage import vectors
@@ -263,6 +264,12 @@ def join_positions(keys: np.ndarray, wanted: np.ndarray, what: str) -> np.ndarra
     if (rows < 0).any():
         raise UserError(f"{what}: post_id {wanted[rows < 0][0]!r} is missing there; run dvc repro again")
     return rows
+
+
+def hash_frame(frame: pd.DataFrame) -> str:
+    """Hash of the values of a table, row after row, whatever its index."""
+    of_rows: Any = hash_pandas_object  # made when it is first asked for, which hides its type
+    return hashlib.sha256(of_rows(frame, index=False).to_numpy().tobytes()).hexdigest()
 
 
 def existing(path: Path) -> Path:

@@ -1,9 +1,12 @@
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from features.user_time import UserTime
 from pipeline.base.errors import UserError
+from tests.conftest import build_posts
 
 COLUMNS = {"post_id": "string", "followers": "double", "is_pro": "double", "posted_at": "timestamp[us, tz=UTC]"}
 KINDS = {**COLUMNS, "title": "string", "category": "string"}
@@ -54,6 +57,46 @@ def test_a_week_later_is_the_same_weekday_and_hour(posts):
 
 def test_hour_is_optional(posts):
     assert not [n for n in fitted(posts, hour=False).names if "hour" in n]
+
+
+def test_logarithms_of_counts_and_of_their_ratios():
+    posts = build_posts(10)[["post_id", "posted_at", "followers", "user_photos", "is_pro"]]
+    posts = posts.assign(below=-3.0, user_photos=7.0)
+    feature = UserTime(logarithms=True)
+    feature.fit(posts)
+    values = feature.extract(posts)
+    assert feature.counts == ["followers", "user_photos"], "not what is a yes or no, nor what is below 0"
+    np.testing.assert_allclose(column(feature, values, "followers_log2p1"), np.log2(posts["followers"] + 1), rtol=1e-6)
+    ratio = np.log2(posts["followers"] + 1) - 3
+    np.testing.assert_allclose(column(feature, values, "followers_to_user_photos_log2"), ratio, rtol=1e-6)
+    again = UserTime(logarithms=True)
+    again.restore(json.loads(json.dumps(feature.state())))
+    np.testing.assert_array_equal(again.extract(posts), values)
+
+
+def test_time_in_numbers():
+    posts = build_posts(400)[["post_id", "posted_at"]]
+    feature = UserTime(time="numbers")
+    feature.fit(posts[5:])
+    assert feature.names[0] == "posted_days_after_first"
+    values = feature.extract(posts)
+    time = posts["posted_at"]
+    days = (time - time[5:].min()) / pd.Timedelta(days=1)
+    np.testing.assert_allclose(column(feature, values, "posted_days_after_first"), days, atol=1e-4)
+    np.testing.assert_array_equal(column(feature, values, "posted_weekday_utc"), time.dt.day_of_week)
+    np.testing.assert_array_equal(column(feature, values, "posted_hour_utc"), time.dt.hour)
+    sine, cosine = (column(feature, values, f"posted_year_{part}") for part in ("sine", "cosine"))
+    np.testing.assert_allclose(sine**2 + cosine**2, 1, rtol=1e-5)
+    new_year, summer = (np.flatnonzero((time.dt.month == month).to_numpy()) for month in (1, 7))
+    assert cosine[new_year].min() > 0.8 > -0.8 > cosine[summer].max()
+    assert "posted_hour_utc" not in fitted_names(posts, hour=False)
+    assert np.isnan(feature.extract(posts.assign(posted_at=pd.NaT))).all()
+
+
+def fitted_names(posts, **arguments):
+    feature = UserTime(time="numbers", **arguments)
+    feature.fit(posts)
+    return feature.names
 
 
 def test_rows_stand_for_themselves(posts):
