@@ -8,9 +8,11 @@ from pandas.util import hash_array
 
 from features.parts.labels import OF_ALL, OF_GROUP, Labels, of_all, of_group
 from features.parts.past import LEVELS, Past, PastFeature, column_of, days_of, stem
-from pipeline.storage.earlier import TIME
+from pipeline.storage.earlier import MICROSECONDS_PER_DAY, TIME
 
 USER = "user_id"
+MOMENT = 0.5 / MICROSECONDS_PER_DAY
+"""Shorter than between any two instants; in days."""
 NOBODY, FOLDS = -1, 10
 """Parts of the users, none of which sees labels of its own, where users asked for have none."""
 
@@ -100,7 +102,9 @@ class History(PastFeature):
     def extract(self, posts: pd.DataFrame) -> np.ndarray:
         days = days_of(posts)
         own = self._of_labelled.reindex(posts["post_id"].to_numpy())
-        ends = days - own["hidden"].fillna(0).to_numpy()
+        hidden = own["hidden"].fillna(0).to_numpy()
+        # A test post sees the label by which its gap is measured; so does one whose last days are hidden.
+        ends = days - hidden + np.where(hidden > 0, MOMENT, 0)
         if self._drafts:
             ends[np.isnan(ends)] = np.inf  # what has no time yet comes after all that is known
         fold = own["fold"].fillna(NOBODY).to_numpy()
