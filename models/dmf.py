@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from models.parts.attention import Head, Items, RegionLayer, Regions, Words
+from models.parts.attention import Head, RegionLayer, Regions, Words
 from models.parts.first_weights import FirstWeights
 from models.parts.loop import Training
 from models.parts.words_regions import TRAINING, Sizes, WordsRegions
@@ -51,17 +51,11 @@ class DMFNetwork(nn.Module):
         v = self.regions(regions)  # [b, r, k]
         t = self.words(words)  # [b, w, k] (1-6)
         v_mean = v.pool(v.equal())  # [b, k] (12)
-        h = t.pool(t.equal() if self.pooling == "mean" else _last(t))  # [b, k] (8, or the last of 6)
+        h = t.pool(t.equal() if self.pooling == "mean" else t.last())  # [b, k] (8, or the last of 6)
         return self.head(torch.cat([v_mean, h], dim=-1))  # (22)
 
     def extra_repr(self) -> str:
         return f"pooling={self.pooling}"
-
-
-def _last(items: Items) -> Float[Tensor, "b w"]:
-    """All weight on the last that is there; none where nothing is."""
-    following = nn.functional.pad(items.mask[:, 1:], (0, 1))  # [b, w]
-    return (items.mask & ~following).to(items.x.dtype)
 
 
 class DMF(WordsRegions):

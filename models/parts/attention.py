@@ -40,6 +40,11 @@ class Items:
         mask = self.mask.to(self.x.dtype)  # [b, m]
         return mask / mask.sum(-1, keepdim=True).clamp_min(1)
 
+    def last(self) -> Float[Tensor, "b m"]:
+        """All weight on the last that is there; none where nothing is."""
+        following = nn.functional.pad(self.mask[:, 1:], (0, 1))  # [b, m]
+        return (self.mask & ~following).to(self.x.dtype)
+
     def pool(self, weights: Float[Tensor, "b m"]) -> Float[Tensor, "b k"]:
         """The weighted sum."""
         return (weights.to(self.x.dtype).unsqueeze(1) @ self.x).squeeze(1)

@@ -38,6 +38,14 @@ class Data(Protocol):
 
 
 @runtime_checkable
+class Redrawn(Protocol):
+    """Training data that is another one in each epoch."""
+
+    def begin(self, epoch: int) -> None:
+        """Become that of an epoch, from 0 on: the same whenever it is asked for."""
+
+
+@runtime_checkable
 class Stored(Protocol):
     """Numbers of n rows that may lie on disk, such as a feature's: what is indexed is read, and copied."""
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.parts.batches import Batch, Data, cut, load, shuffled
+from models.parts.batches import Batch, Data, Redrawn, cut, load, shuffled
 from pipeline.base.errors import UserError
 from pipeline.base.ranges import Count, NotNegative, Positive
 
@@ -118,6 +118,8 @@ class Run:
     def epoch(self) -> Iterator[None]:
         """Train from where the epoch stands to its end or until stopping; yields after each validation."""
         batches = shuffled(len(self._train), self._training.batch_size, [self._settings.seed, self.at.epoch])
+        if isinstance(self._train, Redrawn):
+            self._train.begin(self.at.epoch)
         for batch in self._load(self._train, batches[self.at.batch :]):
             self._step(batch)
             self.at.batch += 1

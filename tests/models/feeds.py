@@ -90,7 +90,10 @@ def _posts(kind: np.ndarray, rng: np.random.Generator) -> Examples:
         }
     )
     words = np.stack([2 + kind, rng.integers(5, 9, len(kind)), np.zeros(len(kind))], axis=1).astype(np.int32)
+    regions = np.zeros((len(kind), 4, 6), dtype=np.float16)
+    regions[np.arange(len(kind)), np.arange(len(kind)) % 4] = picture  # the picture stands in one of four places
     features = {"picture": FeatureValues(picture.astype(np.float16)), "words": FeatureValues(words)}
+    features["regions"] = FeatureValues(regions)
     return Examples(frame, features)
 
 

@@ -17,6 +17,9 @@ STACK = {"features": {"base": ["tabular"], "head": ["clip", "stats"]}, "trees": 
 SEEN = {"features": {"regions": ["regions"], "words": ["words"]}, "hidden": 6, "head": [6], "region_layer": "linear"}
 SEEN |= {"epochs": 10, "batch_size": 32, "learning_rate": 0.02, "validate_every": None, "patience": None}
 
+FACETED = {"factors": 6, "hidden": 8, "embedding": 6, "space": 4, "sentences": 2, "length": 6}
+FACETED |= {"epochs": 8, "batch_size": 50, "learning_rate": 0.1, "patience": None}
+
 SMALL = {
     "ceiling": {},
     "constant": {},
@@ -34,6 +37,8 @@ SMALL = {
         **{"factors": 3, "batch_size": 32},
         "descent": {"epochs": 12, "patience": None, "learning_rate": 0.05},
     },
+    "amnl": {"features": {"image": ["picture"]}, **FACETED},
+    "amnl_plus": {"features": {"regions": ["regions"]}, **FACETED},
     "rrfm": {"factors": 4, "groups": 8, "extra": 10, "descent": {"epochs": 40, "patience": None}},
     "adabpr": {"factors": 4, "batch_size": 256, "descent": {"epochs": 20, "patience": None}},
     "famf": {"factors": 4, "batch_size": 256, "descent": {"epochs": 20, "patience": None}},
