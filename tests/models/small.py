@@ -18,7 +18,7 @@ SEEN = {"features": {"regions": ["regions"], "words": ["words"]}, "hidden": 6, "
 SEEN |= {"epochs": 10, "batch_size": 32, "learning_rate": 0.02, "validate_every": None, "patience": None}
 
 FACETED = {"factors": 6, "hidden": 8, "embedding": 6, "space": 4, "sentences": 2, "length": 6}
-FACETED |= {"epochs": 8, "batch_size": 50, "learning_rate": 0.1, "patience": None}
+FACETED |= {"epochs": 8, "batch_size": 32, "learning_rate": 0.1, "optimizer": "adagrad", "patience": None}
 
 SMALL = {
     "ceiling": {},

@@ -2,22 +2,34 @@
 
 import inspect
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cache
 
 import numpy as np
 import pytest
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from models.base import discover, system_class
+from models.base import Ranker, discover, system_class
 from models.parts.loop import Training
+from pipeline.storage.feed import Feed
 from tests.models import small
+from tests.models.feeds import auc, make_feeds
 from tests.models.small import make_examples, with_y
 
 pytestmark = pytest.mark.slow
 
-TRAIN, VALIDATION, TEST = make_examples(120, 1), make_examples(60, 2), make_examples(40, 3)
 STEPS = 4  # an epoch: 120 rows in batches of 32
+
+
+@cache
+def parts(name):
+    """What a system, or a ranker, learns from, is stopped on and is asked."""
+    if not issubclass(system_class(name), Ranker):
+        return make_examples(120, 1), make_examples(60, 2), make_examples(40, 3)
+    feeds = make_feeds(1)
+    train = feeds["train"]
+    fewer = {"shares": train.shares[:, :300], "shared_at": train.shared_at[:300]}
+    return replace(train.take(np.arange(120)), **fewer), feeds["validation"], feeds["test"].take(np.arange(40))
 
 
 def having(argument):
@@ -89,6 +101,8 @@ OTHER = {
     "trees": {**TREES, "max_depth": 1},
     "user": False,
     "validate_every": 3,
+    **{"columns": ["text", "text"], "comments": False, "embedding": 9, "factors": 5, "followees": 2, "margin": 0.1},
+    **{"maximum_words": 4, "resample": True, "sentences": 1, "social": False, "window": 2},
     "weight_decay": 0.2,
 }
 """A value of each argument that is another than `SMALL` has."""
@@ -101,6 +115,11 @@ OWN = {
     ("multi_view", "hidden"): 12,
     ("ttc_vlt", "hidden"): 12,
     ("att_mlp", "hidden"): 12,
+    **{
+        (name, argument): value
+        for name in ("amnl", "amnl_plus")
+        for argument, value in {"hidden": 7, "length": 3, "learning_rate": 0.03, "optimizer": "adam"}.items()
+    },
 }
 """The same where systems mean different things by an argument."""
 GIVEN = {"features", "device", "training"}
@@ -130,15 +149,23 @@ def counted(stop_after=None):
         hook.remove()
 
 
-def steps_of(system, validation=VALIDATION):
+def steps_of(name, system, validation=None):
+    train, learnable, _ = parts(name)
     with counted() as taken:
-        system.fit(TRAIN, validation)
+        system.fit(train, learnable if validation is None else validation)
     return len(taken)
 
 
-def noise(part):
-    """The same posts with targets that nothing explains."""
-    return with_y(part, np.random.default_rng(0).permutation(part.y))
+def noise(name):
+    """The validation part with targets, or with firsts of lists, that nothing explains."""
+    part, rng = parts(name)[1], np.random.default_rng(0)
+    if isinstance(part, Feed):
+        return replace(part, lists=rng.permuted(part.lists, axis=1))
+    return with_y(part, rng.permutation(part.y))
+
+
+def ask(system, part):
+    return system.score(*part.pairs()) if isinstance(part, Feed) else system.predict(part)
 
 
 def test_networks_are_found():
@@ -151,14 +178,14 @@ def test_networks_are_found():
 )
 def test_goes_on_after_a_kill_as_if_nothing_had_happened(name, often, tmp_path):
     whole = make(name, epochs=3, **often)
-    assert steps_of(whole) == 3 * STEPS
+    assert steps_of(name, whole) == 3 * STEPS
     kept = {"epochs": 3, "checkpoint": tmp_path / "state", **often}
     with pytest.raises(KeyboardInterrupt), counted(stop_after=2 * STEPS + 2):
-        make(name, **kept).fit(TRAIN, VALIDATION)
+        make(name, **kept).fit(*parts(name)[:2])
     resumed = make(name, **kept)
     done = often.get("validate_every", STEPS)
-    assert steps_of(resumed) == 3 * STEPS - (2 * STEPS + 2) // done * done
-    np.testing.assert_array_equal(resumed.predict(TEST), whole.predict(TEST))
+    assert steps_of(name, resumed) == 3 * STEPS - (2 * STEPS + 2) // done * done
+    np.testing.assert_array_equal(*(ask(system, parts(name)[2]) for system in (resumed, whole)))
     assert resumed.curve() == whole.curve()
 
 
@@ -166,16 +193,16 @@ def test_goes_on_after_a_kill_as_if_nothing_had_happened(name, often, tmp_path):
 def test_without_a_folder_nothing_is_kept(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(KeyboardInterrupt), counted(stop_after=STEPS + 1):
-        make(name, epochs=2).fit(TRAIN, VALIDATION)
+        make(name, epochs=2).fit(*parts(name)[:2])
     assert not list(tmp_path.iterdir())
-    assert steps_of(make(name, epochs=2)) == 2 * STEPS
+    assert steps_of(name, make(name, epochs=2)) == 2 * STEPS
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_stops_where_validation_cannot_be_learned(name):
     """Each step towards the training targets is one away from noise."""
     changes = {"epochs": 8, "validate_every": None}
-    steps = {patience: steps_of(make(name, **changes, patience=patience), noise(VALIDATION)) for patience in (None, 2)}
+    steps = {patience: steps_of(name, make(name, **changes, patience=patience), noise(name)) for patience in (None, 2)}
     assert steps[None] == 8 * STEPS
     assert 2 * STEPS < steps[2] < 8 * STEPS
 
@@ -183,9 +210,10 @@ def test_stops_where_validation_cannot_be_learned(name):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_takes_the_best_weights_back(name):
     system = make(name, epochs=8, patience=2)
-    system.fit(TRAIN, noise(VALIDATION))
+    odd = noise(name)
+    system.fit(parts(name)[0], odd)
     losses = system.curve()["validation"]
-    loss = np.mean((system.predict(VALIDATION) - noise(VALIDATION).y) ** 2)
+    loss = 1 - auc(ask(system, odd), odd) if isinstance(odd, Feed) else np.mean((ask(system, odd) - odd.y) ** 2)
     assert loss == pytest.approx(min(losses), rel=1e-4) != pytest.approx(losses[-1], rel=1e-4)
 
 
@@ -193,15 +221,15 @@ def test_takes_the_best_weights_back(name):
 def test_validates_as_often_as_it_is_told(name):
     for every, expected in ((3, [3, 6, 8]), (None, [4, 8])):
         system = make(name, epochs=2, validate_every=every)
-        system.fit(TRAIN, VALIDATION)
+        system.fit(*parts(name)[:2])
         assert system.curve()["step"] == expected
 
 
 def outcome(name, **changes):
     """What a system predicts after two epochs, and its losses."""
     system = make(name, **{"epochs": 2, **changes})
-    system.fit(TRAIN, VALIDATION)
-    return system.predict(TEST).tolist(), system.curve()
+    system.fit(*parts(name)[:2])
+    return ask(system, parts(name)[2]).tolist(), system.curve()
 
 
 @pytest.fixture(scope="module")
