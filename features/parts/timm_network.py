@@ -52,6 +52,10 @@ class TimmNetwork(NetworkFeature):
     def files(self) -> list[Path]:
         return [self.source.file] if self.source.package else super().files()
 
+    def check(self) -> None:
+        if not self.source.package:  # those are known by their hash
+            super().check()
+
     @property
     def _packages(self) -> dict[str, str]:
         return packages.libraries(self.source.package) if self.source.package else {}

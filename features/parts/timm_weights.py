@@ -1,6 +1,7 @@
 """timm's networks, with weights from a package, a file, a folder in the hub's layout, a tag of timm's, or the hub.
 
-In that order, the first that `pretrained` names, never one in place of another; null means random weights.
+In that order, the first that `pretrained` names, never one in place of another; null means random weights. timm
+takes seconds to import, and to find the weights of a package needs none of it.
 """
 
 import json
@@ -9,10 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import timm
 import torch
 from huggingface_hub import hf_hub_download
-from timm.data import resolve_data_config
 from torch import nn
 
 from features.parts import checkpoints, packages
@@ -45,6 +44,8 @@ class Source:
 
     def preprocessing(self) -> dict[str, Any]:
         """How pixels become the network's input, as `timm.data.create_transform` takes it."""
+        from timm.data import resolve_data_config
+
         return resolve_data_config(pretrained_cfg={**_known(self.network), **self.described})
 
     def fingerprint(self, seed: int) -> Any:
@@ -59,8 +60,8 @@ def find(network: str, pretrained: str | None, key: str) -> Source:
 
     Raises `UserError` where there is none, or where it is of another network.
     """
-    if network not in timm.list_models():
-        raise UserError(f"{key}.network: timm has no network '{network}'{nearest(network, timm.list_models())}")
+    if network != PACKAGED:
+        _check_known(network, key)
     if pretrained is None:
         return Source(network)
     if pretrained == PACKAGE:
@@ -73,6 +74,13 @@ def find(network: str, pretrained: str | None, key: str) -> Source:
     if path.suffix in SUFFIXES:
         raise UserError(f"{key}.pretrained: {pretrained}: no such file")
     return _on_hub(network, pretrained if "/" in pretrained else _repository(network, pretrained, key), key)
+
+
+def _check_known(network: str, key: str) -> None:
+    import timm
+
+    if network not in timm.list_models():
+        raise UserError(f"{key}.network: timm has no network '{network}'{nearest(network, timm.list_models())}")
 
 
 def _packaged(network: str, key: str) -> Source:
@@ -98,6 +106,8 @@ def _in_folder(network: str, folder: Path, key: str) -> Source:
 
 
 def _repository(network: str, tag: str, key: str) -> str:
+    import timm
+
     known = {name.partition(".")[2] for name in timm.list_pretrained(f"{network}.*")}
     if tag not in known:
         told = ", ".join(sorted(known)) or "none"
@@ -128,12 +138,16 @@ def _described(network: str, config: Path, weights: Path, key: str) -> Source:
 
 
 def _known(network: str) -> dict[str, Any]:
+    import timm
+
     known = timm.get_pretrained_cfg(network)
     return {} if known is None else known.to_dict()
 
 
 def skeleton(network: str) -> nn.Module:
     """The network up to its features, without the layer that leads to classes; its weights are timm's first ones."""
+    import timm
+
     return timm.create_model(network, num_classes=0).eval()
 
 
@@ -158,6 +172,8 @@ def in_order(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
     Raises `ValueError` where a shape, or what a tensor is of its layer, differs.
     """
+    import timm
+
     with torch.device("meta"):
         wanted = timm.create_model(PACKAGED).state_dict()
     if len(state) != len(wanted):
