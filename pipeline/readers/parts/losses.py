@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from pipeline.base.errors import UserError
 from pipeline.readers.parts.audit import Audit
@@ -45,6 +44,8 @@ def check_size(file: str, target: str, values: Sequence[Any], kept: np.ndarray, 
     there = np.log10(np.abs(kept[np.isfinite(kept)]) + 1)
     if len(here) < _FEWEST or len(there) < _FEWEST:
         return
+    from scipy import stats  # a second to import, and whoever plans or reads imports this module
+
     sizes = np.array([_size(values[i]) for i in here])
     if stats.mannwhitneyu(sizes, there).pvalue < _CHANCE:
         word = "larger" if np.median(sizes) > np.median(there) else "smaller"
