@@ -108,7 +108,9 @@ def test_training_posts_lack_as_many_days_as_test_posts():
     found = told()
     known = found["everybody_likes_log2p1_known"].to_numpy()
     assert (known[train] <= [(train & (days < day)).sum() for day in days[train]]).all()
-    shown = {(row, gap): (train & (days <= days[row] - gap + 1e-9)).sum() for row in np.flatnonzero(train) for gap in lacking}
+    shown = {
+        (row, gap): (train & (days <= days[row] - gap + 1e-9)).sum() for row in np.flatnonzero(train) for gap in lacking
+    }
     hidden = {gap for (row, gap), n in shown.items() if known[row] == n}
     assert len(hidden) > len(lacking) / 2, "all there is to lack is drawn"
     np.testing.assert_array_equal(known[PART == "test"], train.sum())
