@@ -97,7 +97,7 @@ class Run:
 
     def __init__(self, network: nn.Module, train: Data, validation: Data | None, settings: Settings):
         # Lightning takes seconds to import; what only predicts does without it.
-        from lightning.fabric import Fabric
+        from lightning_fabric import Fabric
 
         self._settings, self._training, self._train = settings, settings.training, train
         self._validation = validation if validation is not None and len(validation) else None
