@@ -7,17 +7,36 @@ Image Retweet Prediction via Attentional Multi-Faceted Ranking Network Learning;
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from models.parts.batches import Tensors
 from models.parts.loop import Training
 from models.parts.multifaceted import TRAINING, Faceted
 from models.parts.multimodal import Guided
 from models.parts.roles import one_each
 from pipeline.base.errors import UserError
 from pipeline.base.ranges import Count, Few, Length, Positive, Vocabulary, Width
+from pipeline.storage.examples import Examples
 from pipeline.storage.feed import Feed
+
+
+class Looking(nn.Module):
+    """How much the fusion takes from each region in each step, instead of its vectors."""
+
+    def __init__(self, fusion: Guided):
+        super().__init__()
+        self.fusion = fusion
+
+    def forward(self, **posts: Tensor) -> Float[Tensor, "n m r"]:
+        return self.fusion.look(**posts).regions
 
 
 class AMNLPlus(Faceted):
     """Regions that sentences look at, one after the other: AMNL+. Without sentences AMNL+i, without followees w/o h."""
+
+    looks = True
 
     def __init__(
         self,
@@ -84,6 +103,13 @@ class AMNLPlus(Faceted):
         if len(shape) != 3 or round(shape[1] ** 0.5) ** 2 != shape[1]:
             raise UserError(f"features.regions: {name} has no square of regions; use timm_regions or vgg_regions")
         super().fit(train, validation)
+
+    def attention(self, posts: Examples) -> dict[str, np.ndarray]:
+        if not (self._text and len(posts)):
+            return {}
+        arrays = self._arrays(posts)
+        regions = self._ask(Looking(self._network.fusion), Tensors(arrays))  # [n, m, r]
+        return {"sentences": self._said(arrays["sentences"]), "regions": regions}
 
     def fusion(self, words: int | None, widths: Mapping[str, int]) -> Guided:
         return Guided(

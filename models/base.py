@@ -113,6 +113,14 @@ class Ranker(Learner):
         Users are ids; they and posts may be new, which is no error. `pipeline.storage.feed.distinct` gives posts once.
         """
 
+    def attention(self, posts: Examples) -> dict[str, np.ndarray]:
+        """Where it looks in posts, whoever is to share them, if it `looks`.
+
+        `sentences` [n, m], what is said of each, empty where there are fewer, and `regions` [n, m, r], how much each of
+        these takes from each region; sums to one over regions.
+        """
+        return {}
+
 
 class Composed(System):
     """A system whose work one object does: `_model`, set by the constructor, with the methods of a system."""

@@ -150,6 +150,15 @@ class Faceted(Ranker):
         numbers[new] = self._numbered(sentences.of_posts(posts.posts.iloc[new], self.columns, self._first))
         return numbers
 
+    def _said(self, numbers: np.ndarray) -> np.ndarray:
+        """Sentences [n, m] in words, empty where one stands again."""
+        said = np.full(numbers.shape[:2], "", dtype=object)
+        for i, post in enumerate(numbers):
+            for j, sentence in enumerate(post):
+                if not j or (sentence != post[j - 1]).any():
+                    said[i, j] = sentences.in_words(sentence, self._words)
+        return said
+
     def score(self, users: np.ndarray, posts: Examples) -> np.ndarray:
         once, rows = distinct(posts)
         who, own = np.unique(self._people.rows(users), return_inverse=True)

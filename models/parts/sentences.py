@@ -98,3 +98,9 @@ def numbered(told: Sequence[Sequence[Sentence]], index: Mapping[str, int], *, fi
 def index_of(words: Sequence[str]) -> dict[str, int]:
     """The number of each word of a vocabulary."""
     return {word: number for number, word in enumerate(words, start=END + 1)}
+
+
+def in_words(numbers: np.ndarray, words: Sequence[str]) -> str:
+    """A sentence [w] as a person reads it; an ellipsis for each word outside the vocabulary."""
+    known = (words[number - END - 1] if number > END else "…" for number in numbers if number not in (PADDING, END))
+    return " ".join(known)
