@@ -48,7 +48,7 @@ def main(paths: Paths = Paths()) -> None:
     ranking = losses["system"].isin(list(rankers))
     drawn = {"losses": losses[~ranking], "transforms": p.dataset.targets, "ceilings": ceilings}
     plots.draw(paths, comparisons, table, popularity, **drawn)
-    plots.draw_rankers(paths, ranked, table_ranked, losses[ranking])
+    plots.draw_rankers(paths, ranked, table_ranked, rankers, losses[ranking])
 
 
 def said_of_times(paths: Paths, rows: Sequence[Row]) -> list[str]:

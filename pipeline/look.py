@@ -3,21 +3,22 @@
 A row a test post: `post_id` and, of what the system has, `visual` (a weight a region), `textual` (a weight a
 word), `inter` (picture, words), `modality` (a weight each of the system's `modalities`), and `past` (a weight an
 earlier post) with `past_post_id`, an empty text where there are fewer. Of the first target of params.yaml and the
-first seed.
+first seed. Of a ranker, a row a post of its test lists, with `sentences` and, for one after the other, `regions`.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 from tqdm import tqdm
 
 from models import base as models
-from models.trained import Trained, predictions
+from models.trained import RANKED, Trained, predictions
 from pipeline.base import params
 from pipeline.base.errors import run_stage
 from pipeline.base.paths import Paths
+from pipeline.base.targets import SHARES
 from pipeline.storage import store
 from pipeline.storage.examples import Examples, FeatureValues, feature_rows, post_rows, unpublished
 
@@ -35,7 +36,7 @@ def main(paths: Paths = Paths()) -> None:
     for name in p.systems:
         trained = Trained.open(paths, name)
         if trained.run and trained.looks:
-            write(paths, trained, target)
+            _write_ranker(paths, trained) if trained.ranks else write(paths, trained, target)
 
 
 def write(paths: Paths, trained: Trained, target: str) -> None:
@@ -43,9 +44,36 @@ def write(paths: Paths, trained: Trained, target: str) -> None:
     frame = predictions(paths, trained.name)
     own = (frame["target"] == target) & (frame["part"] == "test") & (frame["seed"] == trained.seeds[0])
     post_ids = frame.loc[own, "post_id"].tolist()
-    weights = look(paths, trained, target, post_ids)
+    _write(paths, trained, post_ids, look(paths, trained, target, post_ids))
+
+
+def _write_ranker(paths: Paths, trained: Trained) -> None:
+    """Write where one ranker looks in the posts of the test lists, each once, in the order of its scores."""
+    frame = predictions(paths, trained.name, RANKED)
+    own = (frame["part"] == "test") & (frame["seed"] == trained.seeds[0])
+    post_ids = frame.loc[own, "post_id"].drop_duplicates().tolist()
+    ranker = trained.system(SHARES, trained.seeds[0])
+
+    def of(some: Sequence[str]) -> dict[str, np.ndarray]:
+        posts = post_rows(paths, some, ranker.columns)
+        features = {name: FeatureValues(feature_rows(paths, name, some)) for name in models.flat(ranker.features)}
+        return ranker.attention(Examples(posts, features))
+
+    _write(paths, trained, post_ids, _in_parts(trained.name, post_ids, of))
+
+
+def _write(paths: Paths, trained: Trained, post_ids: Sequence[str], weights: Mapping[str, np.ndarray]) -> None:
     columns = {kind: _lists(values) for kind, values in weights.items()}
     store.write_table(paths.attention(trained.name), pa.table({"post_id": pa.array(post_ids, pa.string()), **columns}))
+
+
+def _in_parts(
+    name: str, post_ids: Sequence[str], of: Callable[[Sequence[str]], dict[str, np.ndarray]]
+) -> dict[str, np.ndarray]:
+    """What `of` gives of posts [n], asked for `POSTS` at a time."""
+    starts = tqdm(range(0, len(post_ids), POSTS), desc=f"{name} looks", leave=False, disable=None)
+    parts = [of(post_ids[i : i + POSTS]) for i in starts]
+    return {kind: np.concatenate([part[kind] for part in parts]) for kind in (parts[0] if parts else ())}
 
 
 def look(
@@ -56,9 +84,7 @@ def look(
     As if `user` had posted them, where one is named. Reads their rows of the features alone, `POSTS` at a time.
     """
     system, past = trained.system(target, trained.seeds[0]), trained.past(paths, target)
-    starts = tqdm(range(0, len(post_ids), POSTS), desc=f"{trained.name} looks", leave=False, disable=None)
-    parts = [_look(paths, trained, system, target, post_ids[i : i + POSTS], user, past) for i in starts]
-    return {kind: np.concatenate([part[kind] for part in parts]) for kind in (parts[0] if parts else ())}
+    return _in_parts(trained.name, post_ids, lambda some: _look(paths, trained, system, target, some, user, past))
 
 
 def _look(
@@ -85,7 +111,8 @@ def _look(
 
 
 def _lists(values: np.ndarray) -> pa.Array:
-    """Rows [n, m] as lists of fixed size, texts or float32."""
+    """Rows [n, ...] as lists of fixed size, texts or float32."""
+    values = values.reshape(len(values), -1)
     if values.dtype == object:
         flat = pa.array(values.ravel(), pa.string())
     else:

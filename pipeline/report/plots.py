@@ -6,7 +6,7 @@ the dataset has images; counts.png where its targets are retweets and likes, and
 as two of the papers show their data; ratios of each target where `dsn` ran with several residual ratios; intervals of
 each where a system gives any: what they hold by month and by predicted size;
 modalities.png where a system weighs picture, text and the like against each other; attention_* as
-`pipeline.report.attention.seeing` and `.sequences` say.
+`pipeline.report.attention.seeing`, `.sequences` and `.sharing` say.
 results/points.csv holds the best system's panel as numbers, which `dvc plots diff` draws for two revisions over
 each other.
 """
@@ -24,7 +24,7 @@ from pipeline.base import targets
 from pipeline.base.paths import Paths
 from pipeline.base.targets import SHARES
 from pipeline.report import calibration, charts, exhibits, fonts, panels, ratios
-from pipeline.report.attention import modalities, seeing, sequences
+from pipeline.report.attention import modalities, seeing, sequences, sharing
 from pipeline.report.attention.charts import png
 from pipeline.report.comparison import Comparison
 from pipeline.storage import packs, store
@@ -102,7 +102,13 @@ def _save_those(drawn: Mapping[str, Figure | None], folder: Path, ending: str = 
             save(figure, folder / f"{name}{ending}.png")
 
 
-def draw_rankers(paths: Paths, comparisons: Sequence[Comparison], table: pd.DataFrame, losses: pd.DataFrame) -> None:
+def draw_rankers(
+    paths: Paths,
+    comparisons: Sequence[Comparison],
+    table: pd.DataFrame,
+    rankers: Mapping[str, Trained],
+    losses: pd.DataFrame,
+) -> None:
     """Write the pictures of the systems that rank, beside the others; `table` is their leaderboard."""
     folder = paths.results / "plots"
     rows = table[table["part"] == "test"]
@@ -113,6 +119,7 @@ def draw_rankers(paths: Paths, comparisons: Sequence[Comparison], table: pd.Data
             save(panels.of_users(kept), folder / "auc_of_users.png")
         if len(losses):
             save(panels.curves(losses, "each ranker's own"), folder / f"curves_{SHARES}.png")
+    sharing.draw(paths, rankers, folder)
 
 
 def save(figure: Figure, path: Path) -> None:
