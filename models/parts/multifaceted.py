@@ -81,21 +81,12 @@ class Faceted(Ranker):
 
     def fit(self, train: Feed, validation: Feed) -> None:
         check_stopping(self._training, validation)
-        self._people = Followings.of(train, self._most)
-        self._read(train)
-        self._widths = {role: some(train.posts.features[name]).shape[-1] for role, (name,) in self.features.items()}
-        with seeded(self._seed, self._device):
-            self._network = self._make()
-            draw_weights(self._network)
-            self._first_words()
-        lists = {"people": self._people, "social": self._social}
-        inputs = Tensors(self._arrays(train.posts))
+        self.learn(train)
+        self._network = self.begin()
         self._curve = fit_network(
             self._network,
-            Resampled(train, posts=inputs, seed=self._seed, **lists)
-            if self._resample
-            else Lists(train, posts=inputs, **lists),
-            Lists(validation, posts=Tensors(self._arrays(validation.posts)), **lists),
+            self.lists(train, resample=self._resample),
+            self.lists(validation),
             self._training,
             loss=self._loss,
             seed=self._seed,
@@ -104,18 +95,34 @@ class Faceted(Ranker):
             label=type(self).__name__.lower(),
         )
 
+    def learn(self, train: Feed) -> None:
+        """Learn from training posts what words there are, and who follows whom."""
+        self._people = Followings.of(train, self._most)
+        self._read(train)
+        self._widths = {role: some(train.posts.features[name]).shape[-1] for role, (name,) in self.features.items()}
+
+    def begin(self) -> MultiFaceted:
+        """The network before training."""
+        with seeded(self._seed, self._device):
+            network = self._make()
+            draw_weights(network)
+            for module in network.modules():
+                if isinstance(module, Words):
+                    nn.init.normal_(module.table.weight, std=WORDS)
+                    module.silence()
+        return network
+
+    def lists(self, feed: Feed, *, resample: bool = False) -> Lists:
+        """The lists of a part as the network is fed them."""
+        given = (feed, self._people, Tensors(self._arrays(feed.posts)))
+        if resample:
+            return Resampled(*given, social=self._social, seed=self._seed)
+        return Lists(*given, social=self._social)
+
     def _make(self) -> MultiFaceted:
         words = sentences.END + 1 + len(self._words) if self._text else None
         preferences = Preferences(len(self._people), self._sizes["width"], self._space, social=self._social)
         return MultiFaceted(preferences, self.fusion(words, self._widths))
-
-    @torch.no_grad()
-    def _first_words(self) -> None:
-        """Random vectors of words; the unknown one says nothing."""
-        for module in self._network.modules():
-            if isinstance(module, Words):
-                nn.init.normal_(module.table.weight, std=WORDS)
-                module.silence()
 
     def _read(self, train: Feed) -> None:
         """Choose the words, and keep the sentences of posts that have comments."""

@@ -106,7 +106,8 @@ def _figure(rows: Sequence[Sequence[Cell]], title: str, width: float) -> Figure:
         for i, (cell, words) in enumerate(zip(row, flowed, strict=True)):
             _cell(drawn, cell, words, (MARGIN + i * (width + GAP), y, width, height), tops)
         y -= height
-    for i, (what, top) in enumerate(tops._asdict().items() if sights else ()):
+    there = {"picture": any(s.visual is not None for s in sights), "words": any(s.textual is not None for s in sights)}
+    for i, (what, top) in enumerate((what, top) for what, top in tops._asdict().items() if there[what]):
         _legend(_axes(drawn, (MARGIN + i * (width + GAP), MARGIN + 0.2, 1.2, 0.1)), top, what)
     return drawn
 
