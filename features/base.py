@@ -22,6 +22,8 @@ from pipeline.base.sections import Entry
 
 HORIZON = "collected_at"
 """Known before a post is published only as the horizon somebody asks for; see `Feature.reads_horizon`."""
+GROUPS = ("who", "when", "category", "picture", "words", "history")
+"""What a number of a post may be about: reasons of predictions are told by these."""
 TEXTS = ("title", "text", "tags")
 """Columns that have what the author wrote; comments are none of them: they come after publication."""
 
@@ -33,6 +35,8 @@ class Feature(ABC):
     """Columns of posts.parquet it needs, all of them."""
     dtype: ClassVar[str] = "float16"
     """How values are stored: float16 for vectors, float32 for named columns."""
+    group: ClassVar[str]
+    """Which of `GROUPS` it is about."""
     entry: str | None = None
     """The name of its entry, where it was made from one."""
     reads_horizon: ClassVar[bool] = False
@@ -61,6 +65,11 @@ class Feature(ABC):
     def names(self) -> list[str] | None:
         """A name a dimension, with its unit, for features stored as named columns; None for vectors."""
         return None
+
+    @classmethod
+    def group_of(cls, name: str) -> str:
+        """Which of `GROUPS` one of its `names` is about."""
+        return cls.group
 
     @property
     def untrained(self) -> bool:
@@ -137,11 +146,14 @@ class EncodedFeature(Feature):
 class ImageFeature(EncodedFeature):
     """A feature of the pixels alone; its contents are pictures, uint8 RGB [h, w, 3]."""
 
+    group: ClassVar[str] = "picture"
     columns: tuple[str, ...] = ("image",)
 
 
 class OfTexts(Feature):
     """A feature of those of a post's texts that a dataset has."""
+
+    group: ClassVar[str] = "words"
 
     def __init__(self, *, columns: Sequence[str] | None):
         """`columns` to read, None for title, text and tags."""

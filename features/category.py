@@ -19,6 +19,7 @@ class Category(PostsFeature):
     """
 
     dtype = "float32"
+    group = "category"
 
     def __init__(self, *, levels: list[str] | None = None):
         """`levels` of the tree to use, null for all three; a dataset may lack some of them."""

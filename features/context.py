@@ -8,7 +8,7 @@ import pandas as pd
 
 from features.base import PostsFeature
 
-ELAPSED = "elapsed_hours"
+ELAPSED, PER_MAXIMUM = "elapsed_hours", "_per_maximum"
 TIMES = ("posted_at", "collected_at")
 
 
@@ -22,6 +22,7 @@ class Context(PostsFeature):
     """
 
     dtype = "float32"
+    group = "who"
     reads_horizon = True
 
     def __init__(self, *, columns: list[str] | None = None):
@@ -46,7 +47,11 @@ class Context(PostsFeature):
 
     @property
     def names(self) -> list[str]:
-        return [f"{column}_per_maximum" for column in self.wanted]
+        return [f"{column}{PER_MAXIMUM}" for column in self.wanted]
+
+    @classmethod
+    def group_of(cls, name: str) -> str:
+        return "when" if name == f"{ELAPSED}{PER_MAXIMUM}" else cls.group
 
     def fit(self, posts: pd.DataFrame) -> None:
         numbers = np.abs(self._numbers(posts))

@@ -35,6 +35,7 @@ class UserTime(PostsFeature):
     """
 
     dtype = "float32"
+    group = "who"
 
     def __init__(
         self,
@@ -89,6 +90,10 @@ class UserTime(PostsFeature):
             return [f"posted_{c}_utc_{value}" for c in self.cycles for value in CYCLES[c][0]]
         hour = ["posted_hour_utc"] if "hour" in self.cycles else []
         return ["posted_days_after_first", "posted_weekday_utc", *hour, "posted_year_sine", "posted_year_cosine"]
+
+    @classmethod
+    def group_of(cls, name: str) -> str:
+        return "when" if name.startswith("posted_") else cls.group
 
     @property
     def needed(self) -> list[str]:

@@ -89,6 +89,17 @@ class System(Learner):
     def predict(self, posts: Examples) -> np.ndarray:
         """Predictions [n] on the transformed scale; each row's depends on it and on what was posted before it."""
 
+    def contributions(self, posts: Examples) -> dict[str, np.ndarray] | None:
+        """What each input adds to predictions: [n, numbers] by feature, [n] by column, and [n] as "base".
+
+        They add up to the predictions. None where only asking a system with and without inputs can tell.
+        """
+        return None
+
+    def parts(self) -> list[tuple[float, "System"]]:
+        """Weights and systems whose weighted sum its predictions are; empty where it is no such sum."""
+        return []
+
     def attention(self, posts: Examples) -> dict[str, np.ndarray]:
         """Where it looks in posts: `visual` [n, r], `textual` [n, w], `inter` [n, 2] (picture, words), if any.
 

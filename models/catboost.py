@@ -96,6 +96,11 @@ class CatBoost(Booster):
     def _ask(self, model: Any, posts: Examples) -> np.ndarray:
         return model.predict(self._data(posts))
 
+    def _added(self, posts: Examples) -> np.ndarray:
+        if isinstance(self._model, _Constant):
+            return np.zeros((len(posts), len(self._names) + 1))
+        return self._model.get_feature_importance(self._data(posts), type="ShapValues")
+
     def _count(self, model: Any) -> int:
         return model.tree_count_
 

@@ -83,6 +83,11 @@ class LightGBM(Booster):
     def _ask(self, model: Any, posts: Examples) -> np.ndarray:
         return model.predict(posts.matrix(self.features), num_threads=self._threads(len(posts)))
 
+    def _added(self, posts: Examples) -> np.ndarray:
+        return self._model.predict(
+            posts.matrix(self.features), pred_contrib=True, num_threads=self._threads(len(posts))
+        )
+
     def _count(self, model: Any) -> int:
         return model.best_iteration if model.best_iteration > 0 else model.num_trees()
 

@@ -145,11 +145,14 @@ class Trained:
         system = self.unfitted()
         if not system.looks_back:
             return None
-        names = flat(system.features)
-        for name in names:
-            if store.feature_metadata(paths.feature(name)) != self.features[name]:
+        self.check_features(paths)
+        return read_past(paths, features=flat(system.features), columns=self.needs(target))
+
+    def check_features(self, paths: Paths) -> None:
+        """Raise `UserError` where the features of the dataset's posts are no longer those it was trained on."""
+        for name, metadata in self.features.items():
+            if store.feature_metadata(paths.feature(name)) != metadata:
                 raise UserError(f"features.{name}: changed since {self.name} was trained; run dvc repro first")
-        return read_past(paths, features=names, columns=self.needs(target))
 
     def transform(self, target: str) -> Transform:
         """The transform of a target, fitted in training."""

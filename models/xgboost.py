@@ -71,6 +71,9 @@ class XGBoost(Booster):
     def _ask(self, model: Any, posts: Examples) -> np.ndarray:
         return model.predict(self._data(posts))
 
+    def _added(self, posts: Examples) -> np.ndarray:
+        return self._model.predict(self._data(posts), pred_contribs=True).astype(np.float64)
+
     def _count(self, model: Any) -> int:
         return model.num_boosted_rounds()
 

@@ -49,6 +49,7 @@ class PastFeature(PostsFeature):
     """A feature of the posts before a post. What it learns is what it sees of the dataset, by `see`, not by `fit`."""
 
     dtype: ClassVar[str] = "float32"
+    group: ClassVar[str] = "history"
     parts: Sequence[str] = ()
     """Parts whose labels it reads."""
     target: str | None = None

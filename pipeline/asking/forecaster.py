@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from models.trained import ENDS, FILE, Trained
+from pipeline.asking import reasons
 from pipeline.asking.drafts import Drafts, Featured, by_nobody
 from pipeline.base import targets
 from pipeline.base.errors import MissingColumn, UserError, require
@@ -48,7 +49,7 @@ class Forecaster:
 
     def __init__(self, paths: Paths, p: Params, name: str):
         """Raises `UserError` where there is no such system, or what it was trained with has changed since."""
-        self.trained = find(paths, name)
+        self._paths, self.trained = paths, find(paths, name)
         if self.trained.ranks:
             raise UserError(
                 f"--system {name}: it puts posts in order for users and predicts no count; ask python -m pipeline.rank"
@@ -98,6 +99,10 @@ class Forecaster:
             prediction = system.predict(posts)
             found.append([prediction, *(() if around is None else around.interval(posts, prediction))])
         return dict(zip(("", *(f"_{end}" for end in ENDS)), np.mean(found, axis=0), strict=False))
+
+    def reasons(self, posts: Examples) -> pd.DataFrame:
+        """What each group of inputs adds to the predictions of posts, as `pipeline.asking.reasons.told` says."""
+        return reasons.told(self._paths, self.trained, self._systems[posts.target], posts)
 
     def table(self, asked: Asked) -> pd.DataFrame:
         """The answer to drafts that have their features."""

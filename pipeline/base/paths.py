@@ -88,6 +88,10 @@ class Paths:
         """Where one system looked in test posts; there for systems that look."""
         return self.root / "data/attention" / f"{system}.parquet"
 
+    def reasons(self, system: str) -> Path:
+        """Why one system predicts what it does of test posts; there for systems that read anything of them."""
+        return self.root / "data/reasons" / f"{system}.parquet"
+
     def feature(self, name: str) -> Path:
         """Values of one feature, a row a post in the order of posts.parquet."""
         return self.root / "data/features" / f"{name}.arrow"

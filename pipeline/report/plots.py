@@ -1,10 +1,10 @@
 """results/plots/: pictures of the test part, the same bytes for the same numbers.
 
-leaderboard.png, and for each target real_vs_predicted, ranks, error_distribution, importance and curves (of the
-networks); leaderboard_ranking.png, auc_of_users.png and curves_shares.png of systems that rank; image_stats.png where
-the dataset has images; counts.png where its targets are retweets and likes, and popular.png where users have pictures,
-as two of the papers show their data; ratios of each target where `dsn` ran with several residual ratios; intervals of
-each where a system gives any: what they hold by month and by predicted size;
+leaderboard.png, and for each target real_vs_predicted, ranks, error_distribution, importance (of inputs, and by group
+of them) and curves (of the networks); leaderboard_ranking.png, auc_of_users.png and curves_shares.png of systems that
+rank; image_stats.png where the dataset has images; counts.png where its targets are retweets and likes, and popular.png
+where users have pictures, as two of the papers show their data; ratios of each target where `dsn` ran with several
+residual ratios; intervals of each where a system gives any: what they hold by month and by predicted size;
 modalities.png where a system weighs picture, text and the like against each other; attention_* as
 `pipeline.report.attention.seeing`, `.sequences` and `.sharing` say.
 results/points.csv holds the best system's panel as numbers, which `dvc plots diff` draws for two revisions over
@@ -23,7 +23,7 @@ from models.trained import Trained
 from pipeline.base import targets
 from pipeline.base.paths import Paths
 from pipeline.base.targets import SHARES
-from pipeline.report import calibration, charts, exhibits, fonts, panels, ratios
+from pipeline.report import calibration, charts, exhibits, fonts, panels, ratios, waterfalls
 from pipeline.report.attention import modalities, seeing, sequences, sharing
 from pipeline.report.attention.charts import png
 from pipeline.report.comparison import Comparison
@@ -64,6 +64,7 @@ def draw(
         for target, c in tested.items():
             _save_those(_of_target(c, rows[target], labels[target], shares[target]), folder, f"_{target}")
             more = {"ratios": ratios.draw(systems, rows[target])}
+            more |= {"importance_by_group": by_group(paths, systems, target)}
             more |= {"intervals": calibration.draw(paths, systems, c, labels[target])}
             _save_those(more, folder, f"_{target}")
         for target, rows_of_target in losses.groupby("target", sort=False):
@@ -137,6 +138,18 @@ def importances(systems: Mapping[str, Trained], target: str) -> dict[str, dict[s
         if len(shares):
             found[name] = shares.to_dict()
     return found
+
+
+def by_group(paths: Paths, systems: Mapping[str, Trained], target: str) -> Figure | None:
+    """What groups of inputs decide of test posts, of the systems that read several; None where none does."""
+    shares = {}
+    for name in (name for name in systems if paths.reasons(name).exists()):
+        frame = store.read_frame(paths.reasons(name))
+        added = frame.loc[frame["target"] == target, [c for c in frame if c not in waterfalls.NO_GROUPS]]
+        mean = added.abs().mean().dropna()  # of another target's groups
+        if len(mean) > 1 and mean.sum() > 0:
+            shares[name] = (mean / mean.sum()).to_dict()
+    return charts.importance(shares, "mean absolute contribution to predictions of test posts") if shares else None
 
 
 def image_measures(paths: Paths) -> Figure | None:

@@ -181,7 +181,7 @@ class Dataset:
         splits = store.read_frame(paths.splits, ["post_id", "part"])
         rows = store.join_positions(splits["post_id"].to_numpy(), self._posts["post_id"].to_numpy(), str(paths.splits))
         self._parts = splits["part"].to_numpy()[rows]
-        self._features = {name: _read_feature(paths, name, self._posts["post_id"].to_numpy()) for name in features}
+        self._features = {name: feature_of(paths, name, self._posts["post_id"].to_numpy()) for name in features}
         self._looks_back = looks_back
 
     def parts(self, target: str, transform: str, columns: Sequence[str]) -> tuple[dict[str, Examples], Transform]:
@@ -235,7 +235,7 @@ def read_past(paths: Paths, *, features: Sequence[str], columns: Sequence[str]) 
 def read_posts(paths: Paths, *, features: Sequence[str], columns: Sequence[str]) -> Examples:
     """All posts of the dataset, whatever their part, without a target."""
     posts = store.read_frame(paths.posts, list(dict.fromkeys(["post_id", *columns])))
-    return Examples(posts, {name: _read_feature(paths, name, posts["post_id"].to_numpy()) for name in features})
+    return Examples(posts, {name: feature_of(paths, name, posts["post_id"].to_numpy()) for name in features})
 
 
 def _in_order(posts: pd.DataFrame, features: Mapping[str, FeatureValues]) -> Examples:
@@ -243,7 +243,8 @@ def _in_order(posts: pd.DataFrame, features: Mapping[str, FeatureValues]) -> Exa
     return Examples(posts.iloc[order].reset_index(drop=True), {k: v.take(order) for k, v in features.items()})
 
 
-def _read_feature(paths: Paths, name: str, post_ids: np.ndarray) -> FeatureValues:
+def feature_of(paths: Paths, name: str, post_ids: np.ndarray) -> FeatureValues:
+    """A feature for posts of the dataset [n]; nothing is read yet."""
     table = store.read_feature(paths.feature(name))
     rows = store.join_positions(table.post_id, post_ids, str(paths.feature(name)))
     values = FeatureValues(table.values, table.names, sha256=table.sha256)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.base import ImageFeature, PostsFeature, SentenceFeature, discover, feature_class
+from features.base import GROUPS, ImageFeature, PostsFeature, SentenceFeature, discover, feature_class
 from features.parts.past import Past, PastFeature
 from pipeline.posts import to_table
 from tests.conftest import build_posts
@@ -52,6 +52,19 @@ OF_IMAGES = [name for name in FEATURES if issubclass(feature_class(name), ImageF
 OF_TEXTS = [name for name in FEATURES if issubclass(feature_class(name), SentenceFeature)]
 POSTS = build_posts(60).drop(columns="brightness")
 TRAIN, TEST = POSTS[:40].reset_index(drop=True), POSTS[40:].reset_index(drop=True)
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_says_what_it_is_about(name):
+    cls = feature_class(name)
+    assert cls.group in GROUPS, "reasons of predictions are told by group"
+    assert cls.group_of("x") == cls.group
+
+
+def test_times_among_numbers_of_users_are_about_when():
+    user_time, context = feature_class("user_time"), feature_class("context")()
+    assert [user_time.group_of(name) for name in ("followers", "posted_hour_utc_3")] == ["who", "when"]
+    assert [context.group_of(name) for name in context.names] == ["who", "when"]
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -10,7 +10,8 @@ import pytest
 from tests.test_house import STAGES
 
 ROOT = Path(__file__).parents[2]
-ARGUMENTS = {"features": ["glove"], "train": ["mean"], "predict": ["--system", "mean", "--posts", "drafts.csv"]}
+DRAFTS = ["--system", "mean", "--posts", "drafts.csv"]
+ARGUMENTS = {"features": ["glove"], "train": ["mean"], "predict": DRAFTS, "explain": DRAFTS}
 
 
 def run(folder, stage, *arguments):
