@@ -2,7 +2,7 @@
 
 import logging
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from features.base import HORIZON, Feature
+from features.base import HORIZON, Feature, PostsFeature
 from features.parts.extraction import Extractor
 from models.trained import Trained
 from pipeline import images, posts
@@ -54,11 +54,11 @@ def read(paths: Paths, p: Params, file: Path, *, days: float | None = None) -> D
     called = frame["post_id"]
     frame["post_id"] = [str(row) for row in range(len(frame))]
     if days is not None:
-        _look_after(frame, days)
+        look_after(frame, days)
     return Drafts(file, frame, called, named, image_root, days)
 
 
-def _look_after(frame: pd.DataFrame, days: float) -> None:
+def look_after(frame: pd.DataFrame, days: float) -> None:
     """Fill in when drafts are looked at, where neither they nor their time of posting leave it open."""
     if "posted_at" in frame:
         then = (frame["posted_at"] + pd.Timedelta(days=days)).astype(frame["posted_at"].dtype)
@@ -116,6 +116,14 @@ class Featured:
             log.warning("%d of %d drafts have no usable picture: %s", *_unusable(status))
         return values, status
 
+    def again(self, values: Mapping[str, FeatureValues], drafts: Drafts, rows: np.ndarray) -> dict[str, FeatureValues]:
+        """Features of drafts that are those at `rows` of others, which have `values`, at other times."""
+        with tempfile.TemporaryDirectory() as nothing:  # no picture is looked at
+            return {
+                name: self._values(each, drafts.frame, Path(nothing)) if _timed(each) else values[name].take(rows)
+                for name, each in self._extractors.items()
+            }
+
     @contextmanager
     def _packed(self, frame: pd.DataFrame, root: Path) -> Iterator[tuple[Path, pd.Series]]:
         """A folder with the packed pictures of posts, as long as it is needed, and the status [n] of each."""
@@ -127,6 +135,12 @@ class Featured:
         _check_horizon(extractor.feature, extractor.name, frame)
         chunks = list(extractor.extract(frame, images=packed, cache_root=self._cache, compute=self._p.compute))
         return FeatureValues(np.concatenate([v for _, v, _ in chunks]), extractor.feature.names)
+
+
+def _timed(extractor: Extractor) -> bool:
+    """Whether a feature reads when something is posted or looked at."""
+    made = extractor.feature
+    return isinstance(made, PostsFeature) and bool({"posted_at", HORIZON} & {*made.columns, *made.needed})
 
 
 def _check_horizon(feature: Feature, name: str, frame: pd.DataFrame) -> None:

@@ -81,6 +81,16 @@ class Forecaster:
             raise error.within(str(drafts.file)) from None
         return Asked(drafts, examples, status)
 
+    def again(self, asked: Asked, drafts: Drafts, rows: np.ndarray) -> Asked:
+        """`drafts`, which are those at `rows` of others that were asked about, at other times.
+
+        Features that read no time are not made again.
+        """
+        values = self._featured.again(next(iter(asked.examples.values())).features, drafts, rows)
+        examples = {target: self._examples(drafts.frame, values, target) for target in self.trained.targets}
+        status = None if asked.status is None else asked.status.iloc[rows].reset_index(drop=True)
+        return Asked(drafts, examples, status)
+
     def _examples(self, frame: pd.DataFrame, values: dict[str, Any], target: str) -> Examples:
         needed = self.trained.needs(target)
         require(needed, frame, f"the system {self.trained.name} needs")
