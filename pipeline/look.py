@@ -58,7 +58,7 @@ def write_reasons(paths: Paths, trained: Trained) -> None:
         chosen = np.unique(np.linspace(0, len(post_ids) - 1, min(len(post_ids), REASONS)).round().astype(int))
         posts = _examples(paths, trained, target, [post_ids[i] for i in chosen], trained.past(paths, target))
         if len(posts) and reasons.groups_of(trained, posts).names:
-            told = reasons.told(paths, trained, [trained.system(target, trained.seeds[0])], posts)
+            told = reasons.told(paths, trained, trained.systems(target)[:1], posts)
             tables.append(told.assign(post_id=posts.posts["post_id"], target=target))
     if tables:
         store.write_frame(paths.reasons(trained.name), pd.concat(tables, ignore_index=True))
@@ -147,8 +147,7 @@ def _examples(
     posts = post_rows(paths, post_ids, columns)
     if user is not None and "user_id" in columns:
         posts = posts.assign(user_id=user)
-    names = models.flat(trained.unfitted().features)
-    features = {name: feature_of(paths, name, np.asarray(post_ids, dtype=object)) for name in names}
+    features = {name: feature_of(paths, name, np.asarray(post_ids, dtype=object)) for name in trained.features}
     return unpublished(posts, features, target, trained.targets[target].transform["name"], past)
 
 

@@ -9,7 +9,7 @@ Shapes: n posts, g groups, w numbers a feature.
 """
 
 import itertools
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import factorial
 
@@ -22,9 +22,9 @@ from pipeline.storage.examples import Examples, FeatureValues
 
 BASE = "base"
 """What is predicted before anything of a post is known."""
-COLUMNS = {"user_id": "who", "category": "category", "subcategory": "category", "concept": "category", TIME: "when"}
-"""Groups of columns of posts that systems read beside features; others are about who posts."""
-HISTORY = "history"
+COLUMNS = {**dict.fromkeys(("category", "subcategory", "concept"), "category"), TIME: "history"}
+"""Groups of columns of posts that systems read beside features; others are about who posts. A time tells a system which
+posts were before; when a post goes out, features tell."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,9 @@ class Groups:
         return sorted({name for of in self.features.values() for name in of} | set(self.columns.values()))
 
 
-def of_columns(system: System, target: str, transform: str) -> dict[str, str]:
-    """The groups of the columns a system reads; the time tells one that looks back which posts were before."""
-    past = {TIME: HISTORY} if system.looks_back else {}
-    return {column: {**COLUMNS, **past}.get(column, "who") for column in system.reads(target, transform)}
+def of_columns(columns: Iterable[str]) -> dict[str, str]:
+    """The groups of the columns a system reads."""
+    return {column: COLUMNS.get(column, "who") for column in columns}
 
 
 def by_group(

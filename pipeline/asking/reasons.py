@@ -50,7 +50,7 @@ def groups_of(trained: Trained, posts: Examples) -> Groups:
         cls, values = feature_class(made["module"]), posts.features[name]
         of = [cls.group] * values.width if values.names is None else [cls.group_of(column) for column in values.names]
         features[name] = np.array(of, dtype=object)
-    return Groups(features, reasons.of_columns(trained.unfitted(), posts.target, posts.transform))
+    return Groups(features, reasons.of_columns(trained.needs(posts.target)))
 
 
 def _nobody(paths: Paths, trained: Trained, target: str) -> Examples:

@@ -25,7 +25,7 @@ BOOSTERS = ["lightgbm", "xgboost", "catboost"]
 
 def groups_of(system):
     features = {name: ABOUT[name] for name in _flat(system)}
-    return Groups(features, reasons.of_columns(system, "likes", "log2p1"))
+    return Groups(features, reasons.of_columns(system.reads("likes", "log2p1")))
 
 
 def _flat(system):
