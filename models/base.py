@@ -1,6 +1,7 @@
 """What a system is. A new one is a file in this folder with one public subclass, and its entry in params.yaml.
 
-A `System` predicts a target of posts, a `Ranker` puts posts in order for users; both stand under `systems` there.
+A `System` predicts a target of posts, a `Ranker` puts posts in order for users, a `Combiner` averages what other
+entries predict; all stand under `systems` there.
 
 The keyword-only arguments of the class are the keys its entry may have, beside `model` (the file, where the
 entry has another name: ablations are the same class with other arguments) and `seeds` (how many are
@@ -133,6 +134,23 @@ class Ranker(Learner):
         return {}
 
 
+class Combiner(Learner):
+    """Predicts what other entries predict, weighed; they are trained by themselves, and it is opened with them."""
+
+    parts: Sequence[str] = ()
+    """The entries that it is made of."""
+
+    @abstractmethod
+    def weigh(self, y: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+        """Weights [k] of k parts that predict [k, n] of the validation part, where the truth is `y` [n]."""
+
+    def save(self, folder: Path) -> None:
+        """Write nothing: the weights follow from what its parts have predicted."""
+
+    def load(self, folder: Path) -> None:
+        """Read nothing."""
+
+
 class Composed(System):
     """A system whose work one object does: `_model`, set by the constructor, with the methods of a system."""
 
@@ -203,6 +221,11 @@ def make(entry: Entry, **given: Any) -> Any:
 def ranks(entry: Entry) -> bool:
     """Whether an entry is a ranker's."""
     return issubclass(system_class(entry.module), Ranker)
+
+
+def blends(entry: Entry) -> bool:
+    """Whether an entry is an average of others."""
+    return issubclass(system_class(entry.module), Combiner)
 
 
 def runs_on_device(entry: Entry) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from models.base import flat, make, ranks, system_class
+from models.base import blends, flat, make, ranks, system_class
 from models.parts import intervals
 from models.parts.intervals import Conformal
 from pipeline.base.code import hash_file
@@ -69,8 +69,19 @@ class Trained:
 
     @classmethod
     def open(cls, paths: Paths, name: str) -> "Trained":
-        """The trained system of that name. Raises `UserError` where there is none, or one that was changed since."""
-        folder = paths.model(name)
+        """The trained system of that name. Raises `UserError` where there is none, or one that was changed since.
+
+        A blend is opened with its parts.
+        """
+        trained = cls._read(paths.model(name))
+        if not trained.run or not blends(trained.entry):
+            return trained
+        from models.blended import Blended  # is one itself
+
+        return Blended.of(paths, trained)
+
+    @classmethod
+    def _read(cls, folder: Path) -> "Trained":
         try:
             content = json.loads(store.existing(folder / FILE).read_text(encoding="utf-8"))
             whole = content.pop(SEAL) == _seal(content)
@@ -185,7 +196,10 @@ def predictions(paths: Paths, name: str, columns: Sequence[str] = PREDICTED) -> 
     path = paths.predictions(name)
     with store.intact(store.existing(path), f"run dvc repro -f train@{name}"):
         frame = pd.read_parquet(path)
-        return frame[[*columns, *(end for end in ENDS if end in frame)]]
+        frame = frame[[*columns, *(end for end in ENDS if end in frame)]]
+    if frame.empty and paths.model(name).exists():  # a blend's follow from those of its parts
+        return getattr(Trained.open(paths, name), "table", frame)
+    return frame
 
 
 def _damaged(folder: Path, file: str) -> UserError:

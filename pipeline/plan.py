@@ -54,6 +54,11 @@ def main(paths: Paths = Paths()) -> None:
         name: plan_system(name, system, p.dataset.targets, reasons, [*available, *tables])
         for name, system in systems.items()
     }
+    plans |= {
+        name: plan_blend(name, system, p.systems, plans)
+        for name, system in systems.items()
+        if isinstance(system, models.Combiner)
+    }
     for name, entry in p.systems.items():
         plan_intervals(entry, plans[name], p.dataset, available)
     if p.dataset.missing == "fail":
@@ -170,6 +175,23 @@ def plan_intervals(entry: Entry, plan: dict[str, Any], section: Dataset, availab
     if section.missing == "fail":
         raise UserError(f"{where}.by: the data lacks {by}; {REMEDY}")
     plan["why"] = "; ".join([*filter(None, [plan["why"]]), f"with intervals not by {by}: the data lacks it"])
+
+
+def plan_blend(
+    name: str, system: models.Combiner, entries: Mapping[str, Entry], plans: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Whether an average of other entries can be had, and of which: of those that can run."""
+    where = f"systems.{name}"
+    for part in system.parts:
+        if part not in entries:
+            raise UserError(f"{where}.parts: there is no entry 'systems.{part}'")
+        if models.ranks(entries[part]) or models.blends(entries[part]):
+            raise UserError(f"{where}.parts: '{part}' predicts no target by itself")
+    if entries[name].seeds > 1:
+        raise UserError(f"{where}.seeds: nothing is trained from them; give seeds to its parts")
+    why = [f"without {part}: {plans[part]['why']}" for part in system.parts if not plans[part]["run"]]
+    run = len(why) < len(system.parts)
+    return {"run": run, "columns": [], "features": [], "why": "; ".join(why) or None}
 
 
 def _looked_up(entry: Entry) -> list[Path]:

@@ -53,9 +53,9 @@ def train(paths: Paths, p: Params, name: str) -> None:
     predictions = [_nothing(RANKED if trained.ranks else PREDICTED)]
     if trained.ranks and plan["run"]:
         trained = _with_lists(paths, p, trained)
-    if trained.run:
+    if trained.run and not models.blends(trained.entry):
         predictions, trained = _train_all(paths, p, replace(trained, entry=_planned(trained.entry, plan)))
-    else:
+    elif not trained.run:
         log.warning("systems.%s left out: %s", name, trained.why)
     trained.write()
     store.write_frame(paths.predictions(name), pd.concat(predictions, ignore_index=True))

@@ -93,7 +93,7 @@ def _published(test: pd.DataFrame) -> Iterator[str]:
 def of_systems(systems: Systems) -> Iterator[str]:
     """What must be known of the features and the training of these systems."""
     yield from (*untrained(systems), *known_words(systems), *combinations(systems), *approximated(systems))
-    yield from (*losses(systems), *refitted(systems), *incomplete(systems))
+    yield from (*losses(systems), *refitted(systems), *blends(systems), *incomplete(systems))
 
 
 def untrained(systems: Systems) -> Iterator[str]:
@@ -141,6 +141,12 @@ def refitted(systems: Systems) -> Iterator[str]:
             f"Refitted: {', '.join(names)} learned from {parts} once the validation part had chosen how; their metrics "
             "of that part are from before."
         )
+
+
+def blends(systems: Systems) -> Iterator[str]:
+    """What averages of other systems are made of."""
+    for parts, names in _that_chose(systems, "blend").items():
+        yield f"Blend: {', '.join(names)} is an average, weighed on the validation part: {parts}."
 
 
 def _that_chose(systems: Systems, what: str) -> dict[str, list[str]]:

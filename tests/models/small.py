@@ -89,6 +89,7 @@ SMALL = {
         "features": ["stats", "clip", "tabular"],
         **{"hidden": [16, 8], "dropout": 0.1, "epochs": 12, "batch_size": 32, "learning_rate": 0.02},
     },
+    "blend": {"parts": ["lightgbm", "xgboost"]},
     "xgb_conv1d": {**STACK, "epochs": 8, "learning_rate": 0.005, "components": 6, "channels": [4], "hidden": [8]},
 }
 """Model -> arguments that train it in well under a second, those of its sections beside its own."""

@@ -1,0 +1,139 @@
+"""An average of other entries, through the stages: its parts are trained once, and it is asked like any other."""
+
+import numpy as np
+import pytest
+
+from models.trained import Trained, predictions
+from pipeline import plan, posts, predict
+from pipeline.base import params
+from pipeline.base.errors import UserError
+from pipeline.storage import store
+from tests.conftest import build_posts, write_params, write_posts_folder
+from tests.stages import run_stages
+
+TREES = {"n_estimators": 30, "max_depth": 3, "learning_rate": 0.1, "loss": "absolute"}
+PARTS = {
+    "one": {"model": "lightgbm", "features": ["user_time"], "trees": TREES, "refit": True},
+    "two": {"model": "user_mean", "seeds": 2},
+    "dsn": {
+        **{"features": {"user": ["user_vector"]}, "inputs": ["category"], "length": 3, "hidden": 8, "heads": 2},
+        "training": {"epochs": 1, "batch_size": 16},
+    },
+}
+SYSTEMS = {"both": {"model": "blend", "parts": ["two", "one", "dsn"], "weights": "greedy"}, **PARTS}
+"""The blend stands before its parts: it may be trained first."""
+
+
+def project(root, systems=SYSTEMS, frame=None, **dataset):
+    write_posts_folder(root / "raw", posts=build_posts(60) if frame is None else frame, images=False)
+    features = {"user_time": {}, "user_vector": {"columns": []}}
+    dataset = {"targets": {"likes": "log2p1"}, **dataset}
+    return write_params(root, features=features, systems=systems, dataset=dataset)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    paths = project(tmp_path_factory.mktemp("blend"))
+    run_stages(paths)
+    return paths
+
+
+def by_hand(paths, part):
+    """The predictions of one entry, mean over seeds, by post."""
+    frame = predictions(paths, part)
+    return frame.groupby(["part", "post_id"])["prediction"].mean()
+
+
+def weights(paths):
+    report = Trained.open(paths, "both").targets["likes"].report[0]
+    return {name.removeprefix("weight_of_"): weight for name, weight in report.items()}
+
+
+@pytest.mark.slow
+def test_predictions_are_those_of_its_parts_weighed(trained):
+    found = by_hand(trained, "both")
+    expected = sum(weight * by_hand(trained, part).reindex(found.index) for part, weight in weights(trained).items())
+    np.testing.assert_allclose(found, expected)
+    assert sum(weights(trained).values()) == pytest.approx(1)
+    assert set(predictions(trained, "both")["seed"]) == {0}
+
+
+@pytest.mark.slow
+def test_weights_are_of_the_validation_part_alone(trained):
+    """Other truths of the test part change no weight; those of the validation part do."""
+    before = weights(trained)
+    for part, same in (("test", True), ("validation", False)):
+        kept = {name: store.read_frame(trained.predictions(name)) for name in PARTS}
+        try:
+            for name, frame in kept.items():
+                y = frame["y"].where(frame["part"] != part, -99.0)
+                store.write_frame(trained.predictions(name), frame.assign(y=y))
+            assert (weights(trained) == before) == same
+        finally:
+            for name, frame in kept.items():
+                store.write_frame(trained.predictions(name), frame)
+
+
+@pytest.mark.slow
+def test_it_stands_on_the_leaderboard_with_its_weights_in_the_metrics(trained):
+    metrics = store.read_json(trained.results / "metrics.json")["both"]["likes"]
+    assert set(metrics["report"]) == {"weight_of_one", "weight_of_two", "weight_of_dsn"}
+    text = (trained.results / "leaderboard.md").read_text(encoding="utf-8")
+    assert "| both " in text
+    assert "Blend: `both` is an average, weighed on the validation part: " in text
+    assert "Refitted: `one`" in text
+
+
+@pytest.mark.slow
+def test_drafts_are_predicted_as_its_parts_predict_them(trained, tmp_path):
+    drafts = build_posts(60).tail(5).drop(columns=["likes", "brightness", "image"])
+    drafts.to_csv(tmp_path / "drafts.csv", index=False)
+    p = params.load(trained.params)
+    said = {n: predict.predict(trained, p, n, tmp_path / "drafts.csv")["likes_log2p1"] for n in SYSTEMS}
+    expected = sum(weight * said[part] for part, weight in weights(trained).items())
+    np.testing.assert_allclose(said["both"], expected, rtol=1e-6)
+
+
+@pytest.mark.slow
+def test_nothing_of_it_is_stored(trained):
+    assert [file.name for file in trained.model("both").rglob("*")] == ["system.json"]
+    assert store.read_frame(trained.predictions("both")).empty
+
+
+def test_parts_that_cannot_run_are_left_out(tmp_path):
+    frame = build_posts(60).drop(columns="user_id")
+    paths = project(
+        tmp_path,
+        {k: v for k, v in SYSTEMS.items() if k != "dsn"}
+        | {
+            "both": {"model": "blend", "parts": ["one", "two"]},
+            "none": {"model": "blend", "parts": ["two"]},
+        },
+        frame,
+        missing="drop",
+    )
+    run_stages(paths, results=False)
+    assert Trained.open(paths, "both").targets["likes"].report == {0: {"weight_of_one": 1.0}}
+    assert "without two: the data lacks user_id" in Trained.open(paths, "both").why
+    assert not Trained.open(paths, "none").run
+    assert predictions(paths, "none").empty
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        ({"both": {"model": "blend", "parts": ["one"]}}, r"systems\.both\.parts: there is no entry 'systems\.one'"),
+        ({"both": {"model": "blend", "parts": []}}, r"systems\.both\.parts: \[\] cannot be; give at least one part"),
+        ({"a": {"model": "blend", "parts": ["b"]}, "b": {"model": "popularity"}}, "'b' predicts no target by itself"),
+        ({"a": {"model": "blend", "parts": ["a"]}}, "'a' predicts no target by itself"),
+        (
+            {"a": {"model": "blend", "parts": ["one"], "seeds": 2}, "one": PARTS["one"]},
+            r"systems\.a\.seeds: nothing is",
+        ),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_is_trained(tmp_path, entries, said):
+    paths = project(tmp_path, entries)
+    posts.main(paths)
+    with pytest.raises(UserError, match=said):
+        plan.main(paths)
