@@ -6,7 +6,7 @@ BIN := .venv/bin
 UV := $(BIN)/python -m uv
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help repro test quick lint format bench lock clean
+.PHONY: help repro page test quick lint format bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ repro: .venv/installed ## run the whole pipeline (dvc repro) and show the leader
 	@find -L data/files -type l -exec rm {} + 2>/dev/null || true  # to what is gone: dvc stops at them
 	dvc repro
 	@cat results/leaderboard.md
+
+page: .venv/installed ## a local page that asks the trained systems and shows what was found
+	$(BIN)/python -m pipeline.page
 
 test: .venv/installed ## run every test, on all cores
 	$(BIN)/python -m pytest -n logical --dist loadfile

@@ -19,7 +19,7 @@ from pipeline.readers import dataset
 
 ROOT = Path(__file__).parents[1]
 STAGES = ["code", "sample", "posts", "plan", "images", "split", "candidates"]
-STAGES += ["features", "inputs", "train", "look", "evaluate", "card", "predict", "explain", "rank", "export"]
+STAGES += ["features", "inputs", "train", "look", "evaluate", "card", "predict", "explain", "rank", "export", "page"]
 ROOMS = {
     "pipeline/base": set(),
     "pipeline/storage": {"pipeline/base"},
@@ -29,8 +29,10 @@ ROOMS = {
     "models": {"pipeline/base", "pipeline/storage", "pipeline/metrics"},
     "pipeline/report": {"pipeline/base", "pipeline/storage", "pipeline/metrics", "models"},
     "pipeline/asking": {"pipeline/base", "pipeline/storage", "features", "models", "pipeline"},  # posts and images
+    "pipeline/web": {"pipeline/base", "pipeline/storage", "pipeline/metrics", "pipeline/readers", "pipeline/report"}
+    | {"pipeline/asking", "features", "models", "pipeline"},  # rank
     "pipeline": {"pipeline/base", "pipeline/storage", "pipeline/metrics", "pipeline/readers", "pipeline/report"}
-    | {"pipeline/asking", "features", "models"},
+    | {"pipeline/asking", "pipeline/web", "features", "models"},
 }
 """What each room may import beside itself; a stage, stages to its left."""
 TOPS = ("pipeline", "features", "models")
@@ -107,6 +109,7 @@ TOOLS = {
     "ipykernel": ("tests/notebooks/test_notebooks.py", '"ipykernel_launcher"'),
     "pre-commit": (".pre-commit-config.yaml", "repos:"),
     "pytest-xdist": ("Makefile", "pytest -n logical"),
+    "python-multipart": ("pipeline/web/asking.py", "request.form("),  # by Starlette
     "ruff": ("Makefile", "\truff check"),
     "uv": ("Makefile", "-m uv"),
 }

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from models.base import System
 from models.trained import ENDS, FILE, Trained
 from pipeline.asking import reasons
 from pipeline.asking.drafts import Drafts, Featured, by_nobody
@@ -97,6 +98,10 @@ class Forecaster:
         groups = [column for column in self.trained.groups if column in frame]
         drafts = frame[list(dict.fromkeys(["post_id", *needed, *groups]))]
         return unpublished(drafts, values, target, self.trained.transform(target).name, self._past[target])
+
+    def first(self, target: str) -> System:
+        """The system of the first seed, whose attention stands for all."""
+        return self._systems[target][0]
 
     def predict(self, posts: Examples) -> np.ndarray:
         """Predictions [n] of the target of `posts`, mean over seeds."""

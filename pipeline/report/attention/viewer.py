@@ -29,8 +29,7 @@ class Viewer:
         self._paths, self.trained = paths, trained
         self.roles = {role: features[0] for role, features in trained.entry.arguments["features"].items()}
         self.users = "user_id" in trained.needs(target)
-        vocabulary = trained.features.get(self.roles.get("words"), {}).get("state", {}).get("vocabulary", [])
-        self._words = dict(enumerate(vocabulary, start=UNKNOWN_WORD + 1))
+        self._words = words_of(trained, self.roles.get("words"))
 
     @property
     def kinds(self) -> set[str]:
@@ -78,6 +77,12 @@ class Viewer:
         frame = predictions(self._paths, self.name)
         own = (frame["target"] == self.target) & (frame["part"] == "test") & (frame["seed"] == self.seed)
         return frame.loc[own, ["post_id", "y", "prediction"]].reset_index(drop=True)
+
+
+def words_of(trained: Trained, feature: str | None) -> dict[int, str]:
+    """The words that the numbers of a feature stand for, those of the vocabulary it learned."""
+    vocabulary = trained.features.get(feature, {}).get("state", {}).get("vocabulary", [])
+    return dict(enumerate(vocabulary, start=UNKNOWN_WORD + 1))
 
 
 def attention_of(paths: Paths, name: str) -> dict[str, np.ndarray]:

@@ -1,0 +1,42 @@
+"""A local page over the trained systems: ask before you post, read what the pipeline found.
+
+`python -m pipeline.page` answers at http://127.0.0.1:8000, to this machine alone. It writes nothing into the project.
+"""
+
+import logging
+from collections.abc import Sequence
+
+import uvicorn
+
+from pipeline.base.errors import CommandLine, UserError, run_stage
+from pipeline.base.paths import Paths
+from pipeline.web import app
+from pipeline.web.guards import is_loopback
+
+log = logging.getLogger(__name__)
+
+IDLE = 10
+"""Seconds that a connection may stay open between two requests."""
+
+
+def main(paths: Paths = Paths(), arguments: Sequence[str] | None = None) -> None:
+    """Read the command line and serve until interrupted."""
+    parser = CommandLine(prog="python -m pipeline.page", description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--host", default="127.0.0.1", help="address to bind to; any but a loopback one is a risk")
+    parser.add_argument("--port", type=int, default=8000, help="port to listen on")
+    asked = parser.parse_args(arguments)
+    if not 0 < asked.port < 2**16:
+        raise UserError(f"--port {asked.port}: a port is a number from 1 to {2**16 - 1}")
+    if not is_loopback(asked.host):
+        log.warning("--host %s: everybody who reaches this machine can read and ask; there is no password", asked.host)
+    page = app.make(paths, host=asked.host, warm=True)
+    settings = {"log_level": "warning", "access_log": False, "server_header": False, "proxy_headers": False}
+    server = uvicorn.Server(
+        uvicorn.Config(page, host=asked.host, port=asked.port, timeout_keep_alive=IDLE, lifespan="on", **settings)
+    )
+    log.info("http://%s:%d (Ctrl-C ends it)", asked.host, asked.port)
+    server.run()
+
+
+if __name__ == "__main__":
+    run_stage(main, writes=False)

@@ -1,0 +1,188 @@
+"""What the page says about drafts: predictions, where they lie, what was looked at; ranked where there are several.
+
+Runs in the one thread that asks.
+"""
+
+import tempfile
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from models.trained import ENDS
+from pipeline.asking.drafts import Drafts, read
+from pipeline.asking.forecaster import Asked, Forecaster
+from pipeline.base import targets
+from pipeline.base.errors import MissingColumn, UserError
+from pipeline.web import drawings, fields, forms
+from pipeline.web.desk import Desk
+from pipeline.web.forms import Draft
+from pipeline.web.past import Standing
+from pipeline.web.sights import Sight, sights
+from pipeline.web.words import say
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """One target of one draft."""
+
+    target: str
+    scale: str
+    """What the value is of, in words."""
+    value: float
+    """On the scale of training."""
+    count: float | None
+    """What it stands for; None where days are not known."""
+    interval: tuple[float, float] | None = None
+    """The ends of what holds the count (the value where there is none) with `level`."""
+    level: float | None = None
+    standings: list[tuple[str, Standing]] = field(default_factory=list)
+    drawing: drawings.Histogram | None = None
+
+    @property
+    def best(self) -> float:
+        """The number that people read: the count where there is one."""
+        return self.value if self.count is None else self.count
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One draft: its forecasts and what they come from."""
+
+    draft: Draft
+    picture: str | None
+    forecasts: list[Forecast]
+    rank: int
+    sight: Sight | None = None
+    without: str | None = None
+    """Why it was predicted without a picture."""
+
+    @property
+    def looked(self) -> list[tuple[drawings.Bar, float]]:
+        """Cells over the picture, in hundredths of its sides, each with its share of the largest weight."""
+        if self.sight is None or self.sight.picture is None:
+            return []
+        return drawings.cells(self.sight.picture, 100, 100)
+
+    @property
+    def weighed(self) -> list[tuple[str, float, str]]:
+        """What each modality decided: its name, its weight, and that in words."""
+        return [(name, share, f"{100 * share:.0f} %") for name, share in (self.sight.modalities if self.sight else ())]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """All that a request is answered with."""
+
+    system: str
+    answers: list[Answer]
+    """The most popular first."""
+    user: str
+    stranger: bool
+    taken_over: dict[str, str]
+    close: bool = False
+    """Whether the first two lie within each other's interval."""
+
+
+class Asking:
+    """One request: what was filled in, asked of one system."""
+
+    def __init__(self, desk: Desk, system: str, found: list[Draft], given: dict[str, str], days: float | None):
+        self._desk, self._system, self._days = desk, system, days
+        self._found, self._given = found, given
+        self._p, self._past = desk.params(), desk.past()
+
+    def __call__(self) -> Reply:
+        """The answer. Raises `UserError` with a sentence about the form where it cannot be given."""
+        own = fields.of(self._desk.reads(self._system), self._past, self._p, self._system)
+        over = fields.taken_over(self._given, own, self._past)
+        pictures = [forms.shown(draft, self._p) for draft in self._found]
+        forecaster = self._desk.forecaster(self._system)
+        with tempfile.TemporaryDirectory(prefix="likecast-") as folder:
+            file = forms.write(Path(folder), self._found, {**self._given, **over}, self._p)
+            try:
+                drafts = read(self._desk.paths, self._p, file, days=self._days if own.days else None)
+                asked = forecaster.ask(drafts)
+                table = forecaster.table(asked)
+                looked = sights(forecaster, asked)
+            except MissingColumn as error:
+                raise error.within("the form") from None
+            except UserError as error:
+                raise UserError(str(error).replace(str(file), "the form")) from None
+        return self._reply(forecaster, asked, table, pictures, looked, over)
+
+    def _reply(
+        self,
+        forecaster: Forecaster,
+        asked: Asked,
+        table: pd.DataFrame,
+        pictures: list[str | None],
+        looked: list[Sight | None],
+        over: dict[str, str],
+    ) -> Reply:
+        user = _user(asked.drafts)
+        forecasts = [
+            [self._forecast(forecaster, t, row, user) for t in asked.examples] for row in table.to_dict("records")
+        ]
+        ranks = pd.Series([of_draft[0].value for of_draft in forecasts]).rank(method="min", ascending=False)
+        answers = [
+            Answer(draft, picture, of_draft, int(rank), sight, _without(row))
+            for draft, picture, of_draft, rank, sight, row in zip(
+                self._found, pictures, forecasts, ranks, looked, table.to_dict("records"), strict=True
+            )
+        ]
+        answers.sort(key=lambda answer: answer.rank)
+        stranger = bool(user) and not self._past.knows(user)
+        return Reply(self._system, answers, user, stranger, over, _close(answers))
+
+    def _forecast(self, forecaster: Forecaster, target: str, row: dict[str, Any], user: str) -> Forecast:
+        transform = forecaster.trained.transform(target)
+        scale, asked = f"{target}_{transform.name}", forecaster.trained.entry.intervals
+        value, around = float(row[scale]), _interval(row, scale)
+        column = target if target in row else scale  # counts per day have no count without days
+        standings = [(said, self._past.standing(target, transform, value, who)) for said, who in self._compared(user)]
+        return Forecast(
+            target,
+            targets.label(target, transform.name),
+            value,
+            float(row[column]) if column == target or transform.name == "identity" else None,
+            _interval(row, column),
+            asked.level if asked else None,
+            [(said, standing) for said, standing in standings if standing],
+            drawings.histogram(
+                self._past.of(target, transform), partial(say, transform), marker=value, interval=around
+            ),
+        )
+
+    def _compared(self, user: str) -> list[tuple[str, str | None]]:
+        """Whose posts a prediction is compared with."""
+        own = [(f"posts of {user}", user)] if self._past.knows(user) else []
+        return [("posts of the dataset", None), *own]
+
+
+def _interval(row: dict[str, Any], column: str) -> tuple[float, float] | None:
+    ends = [row.get(f"{column}_{end}") for end in ENDS]
+    return None if None in ends else (float(ends[0]), float(ends[1]))
+
+
+def _user(drafts: Drafts) -> str:
+    """Whose the drafts are, as the dataset spells it; empty where they are nobody's."""
+    if "user_id" not in drafts.frame:
+        return ""
+    found = drafts.frame["user_id"].iloc[0]
+    return "" if pd.isna(found) else str(found)
+
+
+def _without(row: dict[str, Any]) -> str | None:
+    status = row.get("image", "ok")
+    return None if status == "ok" else str(status)
+
+
+def _close(answers: list[Answer]) -> bool:
+    """Whether the second lies within the first one's interval."""
+    if len(answers) < 2 or answers[0].forecasts[0].interval is None:
+        return False
+    low, high = answers[0].forecasts[0].interval
+    return low <= answers[1].forecasts[0].best <= high
