@@ -5,6 +5,7 @@ is data: published*.csv.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -36,7 +37,7 @@ def write(
     for old in (*folder.glob("*.md"), *folder.glob("*.csv")):
         old.unlink()
     tested = [c for c in comparisons if c.part == "test"]
-    data = exhibits.of_data(paths, p)
+    data, written = exhibits.of_data(paths, p), []
     for paper in published.papers():
         lines = _wanted(paper, systems)
         own = [c for c in tested if (c.task is RANKING) == paper.ranks]
@@ -48,6 +49,15 @@ def write(
         with store.atomic(folder / f"{paper.paper}.md") as temporary:
             text = "\n".join(markdown(paper, frame, systems, p, data))
             temporary.write_text(text + "\n", encoding="utf-8")
+        written.append(paper.paper)
+    _write_index(folder, written)
+
+
+def _write_index(folder: Path, papers: Sequence[str]) -> None:
+    """Say which papers have tables; Git keeps no folder without a file."""
+    said = [f"- [{paper}]({paper}.md)" for paper in papers] or ["No paper has published numbers of these systems."]
+    with store.atomic(folder / "index.md") as temporary:
+        temporary.write_text("\n".join(["# The papers' tables", "", *said]) + "\n", encoding="utf-8")
 
 
 def _wanted(paper: Paper, systems: Systems) -> list[Line]:

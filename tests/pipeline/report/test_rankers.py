@@ -243,5 +243,5 @@ def test_what_differs_from_the_papers_lists_is_said(ranked, ranking, dataset, di
 def test_neither_task_has_the_papers_of_the_other(ranked):
     paths = ranked(systems={"uhan": 0.5, "bad": 1.0})
     evaluate.main(paths)
-    assert {path.name for path in (paths.results / "tables").iterdir()} == {"uhan.md", "uhan.csv"}
+    assert {path.name for path in (paths.results / "tables").iterdir()} == {"index.md", "uhan.md", "uhan.csv"}
     assert "shares" not in (paths.results / "tables/uhan.md").read_text()

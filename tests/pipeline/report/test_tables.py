@@ -46,7 +46,8 @@ def row_of(frame, system, metric, table="Table 2"):
 def test_only_papers_with_a_system_in_params_have_tables(trained):
     paths = trained(systems={**UHAN, "context_svr": 0.4})
     run(paths, "uhan")
-    assert {path.name for path in (paths.results / "tables").iterdir()} == {"uhan.md", "uhan.csv"}
+    assert {path.name for path in (paths.results / "tables").iterdir()} == {"index.md", "uhan.md", "uhan.csv"}
+    assert "- [uhan](uhan.md)" in (paths.results / "tables/index.md").read_text().splitlines()
 
 
 def test_tables_of_papers_that_are_gone_go(trained):
@@ -54,7 +55,7 @@ def test_tables_of_papers_that_are_gone_go(trained):
     (paths.results / "tables").mkdir(parents=True)
     (paths.results / "tables/uhan.md").write_text("old")
     evaluate.main(paths)
-    assert list((paths.results / "tables").iterdir()) == []
+    assert [path.name for path in (paths.results / "tables").iterdir()] == ["index.md"]
 
 
 def test_lines_are_the_papers_in_its_order(trained):
