@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import nbformat
+import numpy as np
+import pandas as pd
 import pytest
 from nbclient import NotebookClient
 
@@ -25,6 +27,8 @@ UHAN |= {"region_layer": "linear"}
 UHAN |= {"training": {"epochs": 2, "batch_size": 16, "validate_every": None, "patience": None}}
 DSN = {"features": {"image": ["image_stats"], "text": ["sentence"], "user": ["user_vector"]}, "hidden": 4, "heads": 2}
 DSN |= {"training": {"epochs": 2, "batch_size": 16}}
+FACETED = {"factors": 4, "hidden": 4, "embedding": 4, "space": 4}
+FACETED |= {"training": {"epochs": 2, "batch_size": 16, "patience": None}}
 SYSTEMS = {
     "mean": {"model": "constant"},
     "user_mean": {},
@@ -35,6 +39,10 @@ SYSTEMS = {
     "uhan_no_user": {"model": "uhan", **UHAN, "user": False},
     "dsn": DSN,
     "dsn_l1": {"model": "dsn", **DSN, "length": 1},
+    "popularity": {},
+    "amnl": {"features": {"image": ["image_stats"]}, **FACETED},
+    "amnl_no_social": {"model": "amnl", "features": {"image": ["image_stats"]}, **FACETED, "social": False},
+    "amnl_plus": {"features": {"regions": ["vgg_regions"]}, **FACETED},
 }
 SAYS = {
     "01_explore_posts_and_results": ["The best system is **", "60 rows read, 60 kept"],
@@ -54,6 +62,13 @@ SAYS = {
     "04_do_posts_before_help": [
         "Looks back: `dsn`. Below: `dsn`, likes, seed 0.",
         "`dsn` against `dsn_l1`: ",
+        "**Differs from the paper**: data tiny instead of",
+    ],
+    "05_who_will_share_it": [
+        "Ranks: `popularity`, `amnl`, `amnl_no_social`, `amnl_plus`. Below: `amnl`, seed 0.",
+        "Untrained: `vgg_regions`",
+        "- the friends (`amnl_no_social` goes without): ",
+        "`amnl_plus`: entropy ",
         "**Differs from the paper**: data tiny instead of",
     ],
 }
@@ -78,6 +93,11 @@ LACKS = {
         "There is nothing to show here",
         "None of the paper's systems ran",
     ],
+    "05_who_will_share_it": [
+        "`amnl` was not run: the data lacks interactions, follows",
+        "No ranker ran. There is nothing to show here",
+        "None of the paper's systems ran",
+    ],
 }
 """And of one that has words and counts alone."""
 
@@ -85,12 +105,27 @@ LACKS = {
 def tiny(root, *, targets, split, **options):
     """A project that ran in `root`, as large as it must be to have every section."""
     write_posts_folder(root / "raw", **options)
+    if "drop" not in options:
+        write_shares(root / "raw")
     dataset = {"missing": "drop", "targets": targets}
     paths = write_params(root, features=FEATURES, systems=SYSTEMS, dataset=dataset, split={"method": split})
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         run_stages(paths)
     return paths
+
+
+def write_shares(folder):
+    """Everybody follows everybody, and shares one in three of what there is, a day to a week after it was posted."""
+    posts, rng = pd.read_csv(folder / "posts.csv"), np.random.default_rng(0)
+    users = posts["user_id"].unique()
+    pairs = pd.DataFrame({"user_id": users}).merge(posts[["post_id", "posted_at"]], how="cross")
+    pairs = pairs[rng.random(len(pairs)) < 1 / 3]
+    late = pd.to_timedelta(rng.integers(24, 168, len(pairs)), unit="h")
+    pairs = pairs.assign(at=pd.to_datetime(pairs.pop("posted_at")) + late)
+    pairs.to_csv(folder / "interactions.csv", index=False)
+    follows = pd.DataFrame({"follower_id": users}).merge(pd.DataFrame({"followee_id": users}), how="cross")
+    follows[follows["follower_id"] != follows["followee_id"]].to_csv(folder / "follows.csv", index=False)
 
 
 @pytest.fixture(scope="module")
