@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from models import blended_intervals
 from models.base import flat
+from models.parts.intervals import Conformal
 from models.trained import PREDICTED, Learned, Trained, predictions
 from pipeline.base.errors import UserError
 from pipeline.base.paths import Paths
@@ -25,6 +27,11 @@ class Average:
     """[k]."""
     systems: Sequence[Sequence[Any]]
     """The systems of each of the k parts, one a seed."""
+
+    def parts(self) -> list[tuple[float, Any]]:
+        """Weights and systems whose weighted sum its predictions are."""
+        pairs = zip(self.weights, self.systems, strict=True)
+        return [(float(w) / len(systems), system) for w, systems in pairs if w > 0 for system in systems]
 
     def predict(self, posts: Examples) -> np.ndarray:
         """Predictions [n]; a part without weight is not asked."""
@@ -41,7 +48,9 @@ class Blended(Trained):
     weights: Mapping[str, np.ndarray] = field(default_factory=dict)
     """By target, a weight [k] for each of them."""
     table: pd.DataFrame = field(default_factory=pd.DataFrame)
-    """Its predictions, with the columns `PREDICTED`."""
+    """Its predictions, with the columns `PREDICTED`, and with `ENDS` where it has intervals."""
+    around: Mapping[str, Conformal] = field(default_factory=dict)
+    """By target, its intervals, calibrated on the validation part as those of others are."""
 
     @classmethod
     def of(cls, paths: Paths, trained: Trained) -> "Trained":
@@ -60,7 +69,14 @@ class Blended(Trained):
             "targets": {target: _learned(ran, weights[target], target) for target in first.targets},
         }
         table = _weighed(predicted, weights, first.seeds[0])
-        return cls(**{**vars(trained), **told}, parts=ran, weights=weights, table=table)
+        blended = cls(**{**vars(trained), **told}, parts=ran, weights=weights, table=table)
+        if trained.entry.intervals is None:
+            return blended
+        around, table = blended_intervals.of(paths, blended.entry.intervals, ran, weights, table)
+        return replace(blended, around=around, table=table)
+
+    def conformal(self, target: str, seed: int) -> Conformal | None:
+        return self.around.get(target)
 
     def systems(self, target: str) -> list[Any]:
         return [Average(self.weights[target], [part.systems(target) for part in self.parts.values()])]

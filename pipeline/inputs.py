@@ -30,7 +30,7 @@ def main(paths: Paths = Paths()) -> None:
             "posts": hash_columns(paths, dict.fromkeys(columns)),
             "code": hashes(f"models/{entry.module}.py"),
         }
-        if entry.intervals and entry.intervals.method == "cqr":
+        if entry.intervals and entry.intervals.method == "cqr" and not models.blends(entry):
             content["code"] |= hashes(f"models/{intervals.of_quantile(entry, 0.5).module}.py")
         if plan["run"] and models.ranks(entry):
             content |= {"posts": hash_columns(paths, _shown(paths, plan["columns"]))}

@@ -60,7 +60,7 @@ def main(paths: Paths = Paths()) -> None:
         if isinstance(system, models.Combiner)
     }
     for name, entry in p.systems.items():
-        plan_intervals(entry, plans[name], p.dataset, available)
+        plan_intervals(entry, plans[name], p.dataset, available, p.systems)
     if p.dataset.missing == "fail":
         _check_nothing_is_left_out(systems, plans, reasons)
     files = {name: [] if reasons[name] else _looked_up(entry) for name, entry in p.features.items()}
@@ -157,14 +157,20 @@ def plan_system(
     }
 
 
-def plan_intervals(entry: Entry, plan: dict[str, Any], section: Dataset, available: Collection[str]) -> None:
+def plan_intervals(
+    entry: Entry, plan: dict[str, Any], section: Dataset, available: Collection[str], entries: Mapping[str, Entry]
+) -> None:
     """Add to a system's plan the column that its intervals are calibrated by, or that the data lacks it."""
     if entry.intervals is None:
         return
     where, by = f"systems.{entry.name}.intervals", entry.intervals.by
     if models.ranks(entry):
         raise UserError(f"{where}: a ranker's scores have none; remove the key")
-    intervals.make(entry)
+    if models.blends(entry):
+        if entry.intervals.method == "cqr" and not any(entries[n].intervals for n in models.make(entry).parts):
+            raise UserError(f"{where}.method: cqr weighs the intervals of parts, and none has any; give constant")
+    else:
+        intervals.make(entry)
     if by is None:
         return
     if by in (*section.targets, HORIZON):

@@ -33,6 +33,8 @@ HELD = 10
 """One training post in so many says when quantile models stop growing: the validation part is kept for calibration."""
 TREES = {"n_estimators": 500, "max_depth": 6, "learning_rate": 0.05, "early_stopping": 30}
 """Of the quantile models of a system that has no trees of its own."""
+UNBOUNDED = "log2_per_day"
+"""The transform whose values may be below zero where counts are not."""
 FILE, LOW, HIGH = "intervals.json", "low", "high"
 
 
@@ -44,8 +46,8 @@ class Conformal:
     group of fewer is calibrated on all posts together.
     """
 
-    def __init__(self, *, level: float, by: str | None = None, quantiles: Sequence[System] = (), stops: bool = False):
-        """Intervals by `quantiles`, models of the lower and the upper one, or of constant width.
+    def __init__(self, *, level: float, by: str | None = None, quantiles: Sequence[Any] = (), stops: bool = False):
+        """Intervals by `quantiles`, which predict the lower and the upper one as systems do, or of constant width.
 
         `stops`: quantile models watch posts to know when to stop.
         """
@@ -56,15 +58,25 @@ class Conformal:
 
         Raises `UserError` where there is no validation part.
         """
-        if not len(validation):
-            raise UserError("intervals: they are calibrated on validation posts; give split.ratios some")
         for model in self._quantiles:
             self._learn(model, train)
-        self._floor = 0.0 if train.transform != "log2_per_day" and train.y.min() >= 0 else -np.inf
-        low, high = self._raw(validation, prediction)
-        scores = np.maximum(low - validation.y, validation.y - high)  # [n]
-        self._known = sorted(self._values(train).dropna().unique())
-        self._margins = self._by_group(scores, self._values(validation))
+        ends = self._raw(validation, prediction)
+        known = self._values(train.posts).dropna().unique().tolist()
+        lowest = float(train.y.min())
+        self.calibrate(validation, *ends, known=known, bounded=lowest >= 0 and train.transform != UNBOUNDED)
+
+    def calibrate(
+        self, posts: Examples, low: np.ndarray, high: np.ndarray, *, known: Sequence[str], bounded: bool
+    ) -> None:
+        """Learn margins from posts with `y` that nothing was learned from, and the ends [n] before calibration.
+
+        `known` are the values of the column that training posts have; `bounded` ends are never below zero.
+        """
+        if not len(posts):
+            raise UserError("intervals: they are calibrated on validation posts; give split.ratios some")
+        scores = np.maximum(low - posts.y, posts.y - high)  # [n]
+        self._floor, self._known = 0.0 if bounded else -np.inf, sorted(known)
+        self._margins = self._by_group(scores, self._values(posts.posts))
 
     def _learn(self, model: System, train: Examples) -> None:
         rows = np.arange(len(train))
@@ -80,11 +92,12 @@ class Conformal:
         low, high = (model.predict(posts) for model in self._quantiles)
         return np.minimum(low, high), np.maximum(low, high)
 
-    def _values(self, posts: Examples) -> pd.Series:
+    def _values(self, posts: pd.DataFrame) -> pd.Series:
         """The column `by` as text [n]; missing where a post or the table has none."""
-        if self._by not in posts.posts:
+        if self._by not in posts:
             return pd.Series(None, index=range(len(posts)), dtype="str")
-        return posts.posts[self._by].astype("str").where(posts.posts[self._by].notna())
+        column = posts[self._by].reset_index(drop=True)
+        return column.astype("str").where(column.notna())
 
     def _by_group(self, scores: np.ndarray, values: pd.Series) -> dict[str, Any]:
         together = quantile(scores, self._level)
@@ -97,7 +110,7 @@ class Conformal:
             **{k: quantile(scores[of], self._level) if sum(of) >= MINIMUM else together for k, of in rest.items()},
         }
 
-    def _margin(self, posts: Examples) -> np.ndarray:
+    def _margin(self, posts: pd.DataFrame) -> np.ndarray:
         """By how much both ends of each post move outwards, [n]."""
         if self._by is None:
             return np.full(len(posts), self._margins["all"])
@@ -107,7 +120,12 @@ class Conformal:
 
     def interval(self, posts: Examples, prediction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Both ends [n] around the system's `prediction` [n], which lies between them."""
-        low, high = self._raw(posts, prediction)
+        return self.around(posts.posts, prediction, *self._raw(posts, prediction))
+
+    def around(
+        self, posts: pd.DataFrame, prediction: np.ndarray, low: np.ndarray, high: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Both ends [n] of posts, from those before calibration."""
         margin = self._margin(posts)
         low = np.maximum(low - margin, self._floor)
         return np.minimum(low, prediction), np.maximum(high + margin, prediction)

@@ -12,11 +12,11 @@ import itertools
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import factorial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from models.base import System
 from pipeline.storage.earlier import TIME
 from pipeline.storage.examples import Examples, FeatureValues
 
@@ -46,10 +46,8 @@ def of_columns(columns: Iterable[str]) -> dict[str, str]:
     return {column: COLUMNS.get(column, "who") for column in columns}
 
 
-def by_group(
-    system: System, posts: Examples, groups: Groups, background: Callable[[], Examples]
-) -> dict[str, np.ndarray]:
-    """What each group adds [n], and `BASE`; together they are the predictions of `posts`.
+def by_group(system: Any, posts: Examples, groups: Groups, background: Callable[[], Examples]) -> dict[str, np.ndarray]:
+    """What each group adds [n], and `BASE`; together they are the predictions of `posts` by a system, or a like.
 
     `background` gives one post that stands for one of which nothing is known; it is called where it is needed.
     """
@@ -77,7 +75,7 @@ def _summed(added: Mapping[str, np.ndarray], groups: Groups, n: int) -> dict[str
     return found
 
 
-def _shapley(system: System, posts: Examples, groups: Groups, background: Examples) -> dict[str, np.ndarray]:
+def _shapley(system: Any, posts: Examples, groups: Groups, background: Examples) -> dict[str, np.ndarray]:
     """Equation 8: the mean over all orders of groups of what each changes when it becomes known."""
     names, n = groups.names, len(posts)
     subsets = [frozenset(of) for size in range(len(names) + 1) for of in itertools.combinations(names, size)]

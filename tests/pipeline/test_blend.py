@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from models.trained import Trained, predictions
-from pipeline import plan, posts, predict
+from models.trained import ENDS, Trained, predictions
+from pipeline import explain, plan, posts, predict
 from pipeline.base import params
 from pipeline.base.errors import UserError
 from pipeline.storage import store
@@ -13,14 +13,22 @@ from tests.stages import run_stages
 
 TREES = {"n_estimators": 30, "max_depth": 3, "learning_rate": 0.1, "loss": "absolute"}
 PARTS = {
-    "one": {"model": "lightgbm", "features": ["user_time"], "trees": TREES, "refit": True},
+    "one": {
+        **{"model": "xgboost", "features": ["user_time"], "trees": TREES, "refit": True},
+        "intervals": {"level": 0.6, "by": "user_id"},
+    },
     "two": {"model": "user_mean", "seeds": 2},
     "dsn": {
         **{"features": {"user": ["user_vector"]}, "inputs": ["category"], "length": 3, "hidden": 8, "heads": 2},
         "training": {"epochs": 1, "batch_size": 16},
     },
 }
-SYSTEMS = {"both": {"model": "blend", "parts": ["two", "one", "dsn"], "weights": "greedy"}, **PARTS}
+WHOLE = {"model": "blend", "parts": ["two", "one", "dsn"]}
+SYSTEMS = {
+    "both": {**WHOLE, "weights": "greedy", "intervals": {"level": 0.7, "by": "user_id"}},
+    "flat": {**WHOLE, "intervals": {"level": 0.7, "method": "constant"}},
+    **PARTS,
+}
 """The blend stands before its parts: it may be trained first."""
 
 
@@ -95,6 +103,54 @@ def test_drafts_are_predicted_as_its_parts_predict_them(trained, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["both", "flat"])
+def test_intervals_are_calibrated_on_the_validation_part_and_drafts_have_the_same(trained, tmp_path, name):
+    frame = predictions(trained, name)
+    validation = frame[frame["part"] == "validation"]
+    held = validation["y"].between(validation["low"], validation["high"])
+    assert held.sum() == np.ceil(0.7 * (len(held) + 1))  # one margin for all: there are few of each user
+    assert frame["prediction"].between(frame["low"], frame["high"]).all()
+    width = frame["high"] - frame["low"]
+    assert (width.std() > 1e-6) == (name == "both")
+    drafts = build_posts(60).tail(24).drop(columns=["likes", "brightness", "image"])
+    drafts.to_csv(tmp_path / "drafts.csv", index=False)
+    said = predict.predict(trained, params.load(trained.params), name, tmp_path / "drafts.csv").set_index("post_id")
+    same = frame[frame["part"] == "test"].set_index("post_id")[["prediction", *ENDS]]
+    own = said.loc[same.index, ["likes_log2p1", "likes_log2p1_low", "likes_log2p1_high"]]
+    np.testing.assert_allclose(own, same, rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_intervals_know_no_test_label(trained):
+    before = predictions(trained, "both")
+    kept = {name: store.read_frame(trained.predictions(name)) for name in PARTS}
+    try:
+        for name, frame in kept.items():
+            store.write_frame(
+                trained.predictions(name), frame.assign(y=frame["y"].where(frame["part"] != "test", -9.0))
+            )
+        after = predictions(trained, "both")
+    finally:
+        for name, frame in kept.items():
+            store.write_frame(trained.predictions(name), frame)
+    np.testing.assert_array_equal(after[list(ENDS)], before[list(ENDS)])
+
+
+@pytest.mark.slow
+def test_reasons_are_those_of_its_parts_weighed(trained, tmp_path):
+    drafts = build_posts(60).tail(5).drop(columns=["likes", "brightness", "image"])
+    drafts.to_csv(tmp_path / "drafts.csv", index=False)
+    p = params.load(trained.params)
+    told = {name: explain.explain(trained, p, name, tmp_path / "drafts.csv") for name in SYSTEMS}
+    for group in ("base", "who", "when", "history"):
+        expected = sum(weight * told[part].get(group, 0) for part, weight in weights(trained).items())
+        np.testing.assert_allclose(told["both"][group], expected, rtol=1e-5, atol=1e-6)
+    added = told["both"].drop(columns=["post_id", "target", "prediction", "unknown"]).sum(axis=1)
+    np.testing.assert_allclose(added, predict.predict(trained, p, "both", tmp_path / "drafts.csv")["likes_log2p1"])
+    assert trained.reasons("both").exists()
+
+
+@pytest.mark.slow
 def test_nothing_of_it_is_stored(trained):
     assert [file.name for file in trained.model("both").rglob("*")] == ["system.json"]
     assert store.read_frame(trained.predictions("both")).empty
@@ -104,7 +160,7 @@ def test_parts_that_cannot_run_are_left_out(tmp_path):
     frame = build_posts(60).drop(columns="user_id")
     paths = project(
         tmp_path,
-        {k: v for k, v in SYSTEMS.items() if k != "dsn"}
+        {k: v for k, v in SYSTEMS.items() if k not in ("dsn", "flat")}
         | {
             "both": {"model": "blend", "parts": ["one", "two"]},
             "none": {"model": "blend", "parts": ["two"]},
@@ -129,6 +185,10 @@ def test_parts_that_cannot_run_are_left_out(tmp_path):
         (
             {"a": {"model": "blend", "parts": ["one"], "seeds": 2}, "one": PARTS["one"]},
             r"systems\.a\.seeds: nothing is",
+        ),
+        (
+            {"a": {"model": "blend", "parts": ["two"], "intervals": {}}, "two": PARTS["two"]},
+            r"systems\.a\.intervals\.method: cqr weighs the intervals of parts, and none has any",
         ),
     ],
 )

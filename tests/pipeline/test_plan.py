@@ -79,7 +79,7 @@ def test_groups_of_intervals_are_columns_where_the_data_has_them(planned):
     assert gone["why"] == "with intervals not by user_id: the data lacks it"
     ranker = Entry("popularity", "popularity", intervals=Intervals())
     with pytest.raises(UserError, match=r"systems\.popularity\.intervals: a ranker's scores have none"):
-        plan.plan_intervals(ranker, {}, None, [])
+        plan.plan_intervals(ranker, {}, None, [], {})
 
 
 def test_a_column_without_a_value_is_lacking(project, make_posts):
