@@ -196,6 +196,7 @@ PICTURE_OR_WORDS = {"hybrid_cnn", "inception_svr", "bow_svr", "glove_svr", "cont
 ATTENTION = {"his_ave", "uhan_svr", "dmf", "dual_att", "uhan"}
 ATTENTION |= {f"uhan_no_{part}" for part in ("user", "shortcut", "intra", "inter", "intra_inter", "image", "text")}
 ATTENTION |= {"uhan_svr_no_image", "uhan_svr_no_text"}
+OWN = {"absolute_lightgbm", "absolute_catboost", "blend"}
 TOUR = {"ceiling", "mean", "median", "user_mean", "xgboost", "xgb_mlp", "hybrid_cnn", "dual_att", "uhan"}
 
 
@@ -203,8 +204,8 @@ TOUR = {"ceiling", "mean", "median", "user_mean", "xgboost", "xgb_mlp", "hybrid_
     ("file", "wanted"),
     [
         ("params.yaml", TOUR),
-        ("presets/sample-all.yaml", TOUR | BASELINES | TABULAR | PICTURE_OR_WORDS | ATTENTION),
-        ("presets/own-posts.yaml", BASELINES | TABULAR | {"xgb_pictures", "xgb_words"}),
+        ("presets/sample-all.yaml", TOUR | BASELINES | TABULAR | OWN | PICTURE_OR_WORDS | ATTENTION),
+        ("presets/own-posts.yaml", BASELINES | TABULAR | OWN | {"xgb_pictures", "xgb_words"}),
         ("presets/xgb-clip.yaml", BASELINES | TABULAR),
         ("presets/picture-or-words.yaml", BASELINES | PICTURE_OR_WORDS),
         ("presets/uhan.yaml", ATTENTION),
