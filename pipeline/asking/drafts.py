@@ -94,9 +94,12 @@ def by_nobody(drafts: Drafts, trained: Trained) -> Drafts:
 class Featured:
     """The features a trained system reads, restored once, for any drafts."""
 
-    def __init__(self, paths: Paths, p: Params, trained: Trained):
-        """Raises `UserError` where weights, code or packing have changed since training."""
-        self._p, self._cache = p, paths.cache
+    def __init__(self, paths: Paths, p: Params, trained: Trained, *, cache: Path | None = None):
+        """Raises `UserError` where weights, code or packing have changed since training.
+
+        `cache` is the folder that vectors of drafts stay in, by default the project's.
+        """
+        self._p, self._cache = p, cache or paths.cache
         packing = p.images.fingerprint()
         self._extractors = {
             name: Extractor.restore(name, made, p.compute, packing=packing, paths=paths)

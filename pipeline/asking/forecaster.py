@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -48,14 +49,17 @@ class Asked:
 class Forecaster:
     """Predictions of one trained system for any drafts, through the very features it was trained on."""
 
-    def __init__(self, paths: Paths, p: Params, name: str):
-        """Raises `UserError` where there is no such system, or what it was trained with has changed since."""
+    def __init__(self, paths: Paths, p: Params, name: str, *, cache: Path | None = None):
+        """Raises `UserError` where there is no such system, or what it was trained with has changed since.
+
+        `cache` as in `Featured`.
+        """
         self._paths, self.trained = paths, find(paths, name)
         if self.trained.ranks:
             raise UserError(
                 f"--system {name}: it puts posts in order for users and predicts no count; ask python -m pipeline.rank"
             )
-        self._featured = Featured(paths, p, self.trained)
+        self._featured = Featured(paths, p, self.trained, cache=cache)
         self._past = {target: self.trained.past(paths, target) for target in self.trained.targets}
         self._systems = {target: self.trained.systems(target) for target in self.trained.targets}
         seeds = self.trained.seeds

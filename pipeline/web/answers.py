@@ -13,14 +13,17 @@ import pandas as pd
 
 from models.trained import ENDS
 from pipeline.asking.drafts import Drafts, read
-from pipeline.asking.forecaster import Asked, Forecaster
+from pipeline.asking.forecaster import Forecaster
 from pipeline.base import targets
 from pipeline.base.errors import MissingColumn, UserError
+from pipeline.storage.earlier import TIME
 from pipeline.web import drawings, fields, forms
 from pipeline.web.desk import Desk
 from pipeline.web.forms import Draft
+from pipeline.web.moves import Moves, moves
 from pipeline.web.past import Standing
 from pipeline.web.sights import Sight, sights
+from pipeline.web.week import Week, weeks
 from pipeline.web.words import say
 
 
@@ -40,6 +43,7 @@ class Forecast:
     level: float | None = None
     standings: list[tuple[str, Standing]] = field(default_factory=list)
     drawing: drawings.Histogram | None = None
+    moves: Moves | None = None
 
     @property
     def best(self) -> float:
@@ -56,6 +60,7 @@ class Answer:
     forecasts: list[Forecast]
     rank: int
     sight: Sight | None = None
+    week: Week | None = None
     without: str | None = None
     """Why it was predicted without a picture."""
 
@@ -86,6 +91,19 @@ class Reply:
     """Whether the first two lie within each other's interval."""
 
 
+@dataclass(frozen=True)
+class Told:
+    """What a system tells of one draft."""
+
+    row: dict[str, Any]
+    """Of the table of predictions."""
+    rank: int
+    moves: dict[str, Moves]
+    """By target."""
+    sight: Sight | None
+    week: Week | None
+
+
 class Asking:
     """One request: what was filled in, asked of one system."""
 
@@ -100,44 +118,40 @@ class Asking:
         over = fields.taken_over(self._given, own, self._past)
         pictures = [forms.shown(draft, self._p) for draft in self._found]
         forecaster = self._desk.forecaster(self._system)
-        with tempfile.TemporaryDirectory(prefix="likecast-") as folder:
+        with tempfile.TemporaryDirectory(prefix="likecast-") as folder, self._desk.vectors():
             file = forms.write(Path(folder), self._found, {**self._given, **over}, self._p)
             try:
                 drafts = read(self._desk.paths, self._p, file, days=self._days if own.days else None)
-                asked = forecaster.ask(drafts)
-                table = forecaster.table(asked)
-                looked = sights(forecaster, asked)
+                told = self._ask(forecaster, drafts)
             except MissingColumn as error:
                 raise error.within("the form") from None
             except UserError as error:
                 raise UserError(str(error).replace(str(file), "the form")) from None
-        return self._reply(forecaster, asked, table, pictures, looked, over)
-
-    def _reply(
-        self,
-        forecaster: Forecaster,
-        asked: Asked,
-        table: pd.DataFrame,
-        pictures: list[str | None],
-        looked: list[Sight | None],
-        over: dict[str, str],
-    ) -> Reply:
-        user = _user(asked.drafts)
-        forecasts = [
-            [self._forecast(forecaster, t, row, user) for t in asked.examples] for row in table.to_dict("records")
-        ]
-        ranks = pd.Series([of_draft[0].value for of_draft in forecasts]).rank(method="min", ascending=False)
-        answers = [
-            Answer(draft, picture, of_draft, int(rank), sight, _without(row))
-            for draft, picture, of_draft, rank, sight, row in zip(
-                self._found, pictures, forecasts, ranks, looked, table.to_dict("records"), strict=True
-            )
-        ]
+        user = _user(drafts)
+        answers = [self._answer(forecaster, *of_one, user) for of_one in zip(self._found, pictures, told, strict=True)]
         answers.sort(key=lambda answer: answer.rank)
         stranger = bool(user) and not self._past.knows(user)
         return Reply(self._system, answers, user, stranger, over, _close(answers))
 
-    def _forecast(self, forecaster: Forecaster, target: str, row: dict[str, Any], user: str) -> Forecast:
+    def _ask(self, forecaster: Forecaster, drafts: Drafts) -> list[Told]:
+        """What the system tells of each draft [n]."""
+        asked = forecaster.ask(drafts)
+        table = forecaster.table(asked)
+        first = forecaster.trained.transform(next(iter(asked.examples))).name
+        ranks = table[f"{next(iter(asked.examples))}_{first}"].rank(method="min", ascending=False).astype(int)
+        timed = TIME in self._desk.reads(self._system) and TIME in drafts.frame
+        none = [None] * len(drafts)
+        week = weeks(self._desk.paths, forecaster, drafts, fields.zone(self._p)) if timed else none
+        moved = moves(forecaster, asked, self._desk.known())
+        looked = sights(forecaster, asked)
+        return [Told(*of_one) for of_one in zip(table.to_dict("records"), ranks, moved, looked, week, strict=True)]
+
+    def _answer(self, forecaster: Forecaster, draft: Draft, picture: str | None, told: Told, user: str) -> Answer:
+        forecasts = [self._forecast(forecaster, t, told, user) for t in forecaster.trained.targets]
+        return Answer(draft, picture, forecasts, told.rank, told.sight, told.week, _without(told.row))
+
+    def _forecast(self, forecaster: Forecaster, target: str, told: Told, user: str) -> Forecast:
+        row = told.row
         transform = forecaster.trained.transform(target)
         scale, asked = f"{target}_{transform.name}", forecaster.trained.entry.intervals
         value, around = float(row[scale]), _interval(row, scale)
@@ -154,6 +168,7 @@ class Asking:
             drawings.histogram(
                 self._past.of(target, transform), partial(say, transform), marker=value, interval=around
             ),
+            told.moves.get(target),
         )
 
     def _compared(self, user: str) -> list[tuple[str, str | None]]:

@@ -1,10 +1,14 @@
 """What the page keeps of the project: parameters, trained systems, opened forecasters; made anew once files change."""
 
 import logging
+import shutil
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from secrets import token_hex
+from tempfile import gettempdir
 from threading import RLock
 from typing import Any, TypeVar
 
@@ -12,6 +16,7 @@ import pandas as pd
 
 from models.trained import FILE, Trained
 from pipeline.asking import forecaster
+from pipeline.asking.drafts import known_users
 from pipeline.asking.forecaster import Forecaster
 from pipeline.base import params
 from pipeline.base.errors import UserError
@@ -40,6 +45,7 @@ class Desk:
         self._kept: dict[Hashable, tuple[Any, Any]] = {}
         self._opened: OrderedDict[str, tuple[Any, Forecaster]] = OrderedDict()
         self._lock = RLock()
+        self._vectors = Path(gettempdir()) / f"likecast-{token_hex(16)}"
 
     def keep(self, key: Hashable, files: Sequence[Path], make: Callable[[], T]) -> T:
         """What `make` returns, made again once one of the `files` is another; who else asks then, waits."""
@@ -91,11 +97,25 @@ class Desk:
         self.trained(name)
         stamp = [_stamp(file) for file in (self.paths.model(name) / FILE, self.paths.params, self.paths.posts)]
         if name not in self._opened or self._opened[name][0] != stamp:
-            self._opened[name] = (stamp, Forecaster(self.paths, self.params(), name))
+            self._opened[name] = (stamp, Forecaster(self.paths, self.params(), name, cache=self._vectors))
         self._opened.move_to_end(name)
         while len(self._opened) > OPENED:
             self._opened.popitem(last=False)
         return self._opened[name][1]
+
+    @contextmanager
+    def vectors(self) -> Iterator[None]:
+        """Vectors of the drafts that are asked about meanwhile are gone afterwards, where the project keeps its own."""
+        self._vectors.mkdir(mode=0o700)
+        try:
+            yield
+        finally:
+            shutil.rmtree(self._vectors)
+
+    def known(self) -> list[str]:
+        """Users of training posts."""
+        files = (self.paths.posts, self.paths.splits)
+        return self.keep(("known",), files, lambda: list(known_users(self.paths)))
 
     def past(self) -> Past:
         """The posts of the dataset, as far as answers speak of them."""

@@ -75,6 +75,30 @@ def test_what_is_left_empty_of_a_known_user_is_of_the_latest_post(asked, browser
     assert "predicted as for a new user" in stranger.text
 
 
+def test_what_moved_a_prediction_adds_up_to_it(asked, browser):
+    answer = browser(asked).ask(system="trees", user_id="u1", **DRAFT)
+    [base], moves, [value] = values(answer, "base"), values(answer, "move"), values(answer)
+    assert len(moves) == 4
+    assert sum(moves) != 0
+    assert base + sum(moves) == pytest.approx(value, abs=1e-6)
+    assert [abs(move) for move in moves] == sorted(map(abs, moves), reverse=True)
+    assert "of this one: no picture" in answer.text
+
+
+def test_the_best_hours_are_those_of_the_command_line(asked, browser, tmp_path):
+    client = browser(asked)
+    answer = client.ask(system="trees", user_id="u1", **DRAFT)
+    row = {"category": "food", "posted_at": "2021-03-01T18:00Z", "user_id": "u1", "text": "a", "image": None}
+    about = {"subcategory": None, "concept": None, "followers": 200, "user_photos": 51, "is_pro": 1}
+    pd.DataFrame([row | about]).to_csv(tmp_path / "drafts.csv", index=False)
+    hours = predict.when(asked, params.load(asked.params), "trees", tmp_path / "drafts.csv")
+    best = hours.loc[hours["likes"].idxmax()]
+    assert f"Best: {best['posted_at']:%a %H}:00" in answer.text
+    assert f"{hours['likes_as_good'].sum() - 1} other hours may be as good" in answer.text
+    assert answer.text.count('<td class="h') == 168
+    assert "When to post" not in client.ask(system="user_mean", user_id="u1", **DRAFT).text
+
+
 def test_drafts_are_ranked_and_empty_ones_left_out(asked, browser):
     answer = browser(asked).ask(system="trees", user_id="u1", category_0="city", category_2="food")
     assert len(values(answer)) == 2
