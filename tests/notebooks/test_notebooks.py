@@ -65,7 +65,7 @@ SAYS = {
         "**Differs from the paper**: data tiny instead of",
     ],
     "05_who_will_share_it": [
-        "Ranks: `popularity`, `amnl`, `amnl_no_social`, `amnl_plus`. Below: `amnl`, seed 0.",
+        "Below: `amnl`, seed 0.",
         "Untrained: `vgg_regions`",
         "- the friends (`amnl_no_social` goes without): ",
         "`amnl_plus`: entropy ",
