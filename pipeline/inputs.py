@@ -29,6 +29,7 @@ def main(paths: Paths = Paths()) -> None:
             "features": {f: feature_hashes[f] for f in models.flat(plan["features"])},
             "posts": hash_columns(paths, dict.fromkeys(columns)),
             "code": hashes(f"models/{entry.module}.py"),
+            "files": [hash_file(file) for file in models.make(entry).files()] if plan["run"] else [],
         }
         if entry.intervals and entry.intervals.method == "cqr" and not models.blends(entry):
             content["code"] |= hashes(f"models/{intervals.of_quantile(entry, 0.5).module}.py")

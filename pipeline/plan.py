@@ -63,10 +63,8 @@ def main(paths: Paths = Paths()) -> None:
         plan_intervals(entry, plans[name], p.dataset, available, p.systems)
     if p.dataset.missing == "fail":
         _check_nothing_is_left_out(systems, plans, reasons)
-    files = {name: [] if reasons[name] else _looked_up(entry) for name, entry in p.features.items()}
-    links.keep(paths.files("any").parent, list(files))
+    _link_files(paths, p, reasons, {name: system for name, system in systems.items() if plans[name]["run"]})
     for name, reason in reasons.items():
-        links.link(paths.files(name), files[name])
         code = hashes(f"features/{p.features[name].module}.py", ["features"])
         content = {"run": reason is None, "why": reason, "columns": columns[name], "code": code}
         content |= label_of(p.features[name], p.dataset.targets)
@@ -198,6 +196,26 @@ def plan_blend(
     why = [f"without {part}: {plans[part]['why']}" for part in system.parts if not plans[part]["run"]]
     run = len(why) < len(system.parts)
     return {"run": run, "columns": [], "features": [], "why": "; ".join(why) or None}
+
+
+def _link_files(
+    paths: Paths, p: params.Params, reasons: Mapping[str, str | None], systems: Mapping[str, models.Learner]
+) -> None:
+    """Link to what entries of features and of `systems` name, once it is found to fit."""
+    files = {name: [] if reasons[name] else _looked_up(entry) for name, entry in p.features.items()}
+    named = {f"systems.{name}": _named(name, system) for name, system in systems.items()}
+    files |= {name: found for name, found in named.items() if found}
+    links.keep(paths.files("any").parent, list(files))
+    for name, found in files.items():
+        links.link(paths.files(name), found)
+
+
+def _named(name: str, system: models.Learner) -> list[Path]:
+    """The files that a system's entry names, found to fit."""
+    try:
+        return system.files()
+    except UserError as error:
+        raise UserError(f"systems.{name}.{error}") from None
 
 
 def _looked_up(entry: Entry) -> list[Path]:

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
+from models.trained import Trained
 from pipeline.base import params
 from pipeline.base.paths import Paths
 from pipeline.storage import store
@@ -42,13 +43,14 @@ def ran(tmp_path_factory):
     """The preset with a small encoder of random weights and small networks, and nothing else changed."""
     root = tmp_path_factory.mktemp("amnl")
     write_network(root / "data/retweets")
+    (root / "vectors.txt").write_text("sea 1 2 3 4\ncake 5 6 7 8\n")
     p = params.read(ROOT / "presets/amnl.yaml")
     for feature in p["features"].values():
         feature |= {"network": "test_vit", "pretrained": None}
     p["systems"] = {name: dict(entry) for name, entry in p["systems"].items()}
     for name, entry in p["systems"].items():
         if name in OWN:
-            entry |= {"factors": 4, "hidden": 6, "embedding": 4, "space": 4}
+            entry |= {"factors": 4, "hidden": 6, "embedding": 4, "space": 4, "vectors": str(root / "vectors.txt")}
             entry["training"] = {"epochs": 2, "batch_size": 16, "patience": None}
         elif name in RIVALS - {"popularity", "followees"}:
             entry["descent"] = {"epochs": 2, "patience": None}
@@ -69,6 +71,12 @@ def test_tables_1_to_4_are_complete(ran):
     text = (ran.results / "tables/amnl.md").read_text(encoding="utf-8")
     assert text.count("### Table IV") == 1
     assert "not run" not in text.lower()
+
+
+def test_words_start_from_the_vectors_named(ran):
+    assert Trained.open(ran, "amnl_text").targets["shares"].report[0]["words_with_given_vectors"] == 2
+    assert (ran.files("systems.amnl") / "0-vectors.txt").is_symlink()
+    assert store.read_json(ran.inputs("amnl"))["files"] != store.read_json(ran.inputs("amnl_image"))["files"] == []
 
 
 def test_where_sentences_look_is_written_and_drawn(ran):

@@ -61,6 +61,7 @@ FETCHES = {
 VECTORS = {
     "picture-or-words": ("glove.twitter.27B.zip", "glove.twitter.27B.{}d.txt", (25, 50, 100, 200)),
     "uhan": ("glove.6B.zip", "glove.6B.{}d.txt", (50, 100, 200, 300)),
+    "amnl": ("glove.6B.zip", "glove.6B.{}d.txt", (50, 100, 200, 300)),
     "uhan-released": ("glove.6B.zip", "glove.6B.{}d.txt", (50, 100, 200, 300)),
 }
 """GloVe's archives, as Stanford offers them: name, names within, dimensions."""

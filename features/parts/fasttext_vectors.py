@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features.parts import word_vectors
 from features.parts.word_learning import quiet
 from pipeline.base.errors import UserError
+from pipeline.storage import word_vectors
 
 if TYPE_CHECKING:
     from gensim.models import KeyedVectors

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.parts import word_vectors
 from features.parts.text import TextFeature, count
 from pipeline.base.tokens import Words
+from pipeline.storage import word_vectors
 
 log = logging.getLogger(__name__)
 

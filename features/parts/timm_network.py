@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from features.parts import packages
 from features.parts.network import NetworkFeature, Precision
+from pipeline.storage import packages
 
 log = logging.getLogger(__name__)
 

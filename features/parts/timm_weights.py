@@ -14,11 +14,12 @@ import torch
 from huggingface_hub import hf_hub_download
 from torch import nn
 
-from features.parts import checkpoints, packages
+from features.parts import checkpoints
 from features.parts.checkpoints import SUFFIXES, short
 from pipeline.base.binding import nearest
 from pipeline.base.code import hash_file
 from pipeline.base.errors import UserError
+from pipeline.storage import packages
 
 CONFIG, WEIGHTS = "config.json", ("model.safetensors", "pytorch_model.bin")
 """Names that a description and weights have in the hub's layout, best first."""

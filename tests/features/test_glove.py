@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from features.glove import Glove
-from features.parts import word_vectors
 from pipeline.base.errors import UserError
+from pipeline.storage import word_vectors
 from tests.features.entries import make
 
 POSTS = pd.DataFrame(

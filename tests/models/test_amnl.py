@@ -85,6 +85,23 @@ def test_others_are_drawn_anew_only_where_asked():
     assert curves[0] != curves[1]
 
 
+def test_words_start_from_given_vectors(tmp_path):
+    file = tmp_path / "vectors.txt"
+    file.write_text("nice 1 2 3 4 5 6\nunheard 1 1 1 1 1 1\n")
+    ranker = make("amnl", vectors=str(file))
+    assert ranker.files() == [file]
+    ranker.learn(FEEDS["train"])
+    table = ranker.begin().fusion.sentences.words.table.weight
+    assert table[ranker._index["nice"]].tolist() == [1, 2, 3, 4, 5, 6]
+    assert ranker._known == 1
+    assert make("amnl", vectors=str(file), text=False).files() == []
+    with pytest.raises(UserError, match=r"vectors: .*none\.txt: no such file"):
+        make("amnl", vectors=str(tmp_path / "none.txt")).files()
+    with pytest.raises(UserError, match="a vector of the package has 50 numbers, not 6"):
+        make("amnl", vectors="package").files()
+    assert len(make("amnl", vectors="package", embedding=50).files()) == 2
+
+
 def test_keys_that_cannot_be():
     with pytest.raises(UserError, match="image, text: at least one"):
         make("amnl", image=False, text=False)

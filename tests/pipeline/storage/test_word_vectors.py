@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from gensim.models import KeyedVectors
 
-from features.parts import word_vectors
-from features.parts.word_vectors import load, sha256
 from pipeline.base.errors import UserError
+from pipeline.storage import word_vectors
+from pipeline.storage.word_vectors import load, sha256
 
 WORDS = ["the", "sea", "日本", "🐟", "<user>", "town"]
 VECTORS = np.random.default_rng(0).normal(size=(len(WORDS), 3)).astype(np.float32)
