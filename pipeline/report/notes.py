@@ -93,7 +93,7 @@ def _published(test: pd.DataFrame) -> Iterator[str]:
 def of_systems(systems: Systems) -> Iterator[str]:
     """What must be known of the features and the training of these systems."""
     yield from (*untrained(systems), *known_words(systems), *combinations(systems), *approximated(systems))
-    yield from (*losses(systems), *refitted(systems), *blends(systems), *incomplete(systems))
+    yield from (*past_labels(systems), *losses(systems), *refitted(systems), *blends(systems), *incomplete(systems))
 
 
 def untrained(systems: Systems) -> Iterator[str]:
@@ -126,6 +126,15 @@ def combinations(systems: Systems) -> Iterator[str]:
             kept = [chosen["features"] for chosen in trained.chosen.values() if "features" in chosen]
             if which := " or ".join(dict.fromkeys(kept)):
                 yield f"`{name}` has the features that are best for {target} on the validation part: {which}."
+
+
+def past_labels(systems: Systems) -> Iterator[str]:
+    """Features that tell what became of earlier posts, and of which."""
+    features = {name: metadata for system in systems.values() for name, metadata in system.features.items()}
+    for feature, metadata in features.items():
+        if label := (metadata.get("state") or {}).get("label"):
+            parts = "training and validation parts" if metadata["arguments"].get("validation") else "training part"
+            yield f"`{feature}`: labels ({label['target']}) of earlier posts of the {parts}, never of the test part."
 
 
 def losses(systems: Systems) -> Iterator[str]:

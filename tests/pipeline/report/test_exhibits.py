@@ -166,6 +166,21 @@ def test_what_is_approximated_is_named(tmp_path):
     assert said in list(notes.of_systems(systems))
 
 
+def test_labels_that_features_tell_of_are_named(tmp_path):
+    state = {"label": {"target": "likes", "transform": "log2p1"}}
+    features = {
+        "after": {"state": state, "arguments": {"validation": True}, "untrained": False},
+        "history": {"state": state, "arguments": {}, "untrained": False},
+        "activity": {"state": {"label": None}, "arguments": {}, "untrained": False},
+    }
+    system = Trained(tmp_path, Entry("one", "lightgbm"), True, features=features)
+    said = list(notes.of_systems({"one": system, "two": system}))
+    assert said == [
+        "`after`: labels (likes) of earlier posts of the training and validation parts, never of the test part.",
+        "`history`: labels (likes) of earlier posts of the training part, never of the test part.",
+    ]
+
+
 def test_losses_and_what_was_refitted_are_named(tmp_path):
     def booster(name, **chosen):
         return Trained(tmp_path, Entry(name, "lightgbm"), True, targets={"score": Learned({}, chosen={0: chosen})})
