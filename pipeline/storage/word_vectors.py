@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BufferedIOBase, BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -166,7 +166,7 @@ def _plain(path: Path, file: BufferedReader, dimensions: int) -> BufferedIOBase:
         return gzip.GzipFile(fileobj=file)
     if start != b"PK\x03\x04":
         return file
-    archive = zipfile.ZipFile(file)
+    archive: Any = zipfile.ZipFile(file)
     names = [name for name in archive.namelist() if not name.endswith("/")]
     chosen = names if len(names) == 1 else [name for name in names if f".{dimensions}d." in name]
     if len(chosen) != 1:
@@ -202,7 +202,7 @@ def _is_number(text: bytes) -> bool:
     return True
 
 
-def _format(path: Path, dimensions: int) -> dict[str, bool]:
+def _format(path: Path, dimensions: int) -> dict[str, Any]:
     """What gensim is to be told of a file. Raises `ValueError` where its first line shows that it is none."""
     with path.open("rb") as file:
         header, second = _header(file.readline(LONGEST_LINE), dimensions), file.read(SAMPLE)
