@@ -1,8 +1,10 @@
 """A trained system packed into a folder of its own, which predicts without the data it was trained on.
 
-The folder is laid out as a project's: params.yaml with the one system, and of `data/` what predicting reads. It has
-the ids of the users of training posts, to say who is a stranger; of a system that looks back, all posts with their
-features. Weights of encoders are named and not packed. Nothing in it is a pickle.
+The folder is laid out as a project's: params.yaml with the one system, the parts of a blend beside it, and of `data/`
+what predicting reads. It has the ids of users, to say who is a stranger. Of a system that looks back it has all posts
+with their features; of features of the posts before, what they read of these, labels of the parts they learn from
+among them; of a blend, its parts' predictions of the validation part, which weigh them. Weights of encoders are named
+and not packed. Nothing in it is a pickle.
 """
 
 import shutil
@@ -14,9 +16,12 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from models.trained import Trained
+from features.base import feature_class
+from features.parts.past import PastFeature
+from models.blended import Blended
+from models.trained import Trained, predictions
 from pipeline.asking.forecaster import Forecaster
-from pipeline.base import params
+from pipeline.base import params, targets
 from pipeline.base.code import digest, hash_file
 from pipeline.base.errors import UserError
 from pipeline.base.params import Params
@@ -41,7 +46,13 @@ def pack(paths: Paths, p: Params, name: str, folder: Path) -> None:
         packed = Paths(Path(temporary) / "packed")
         packed.root.mkdir()
         _write_params(paths, packed, trained)
-        shutil.copytree(paths.model(name), packed.model(name))
+        for own in (trained, *parts_of(trained)):
+            shutil.copytree(paths.model(own.name), packed.model(own.name))
+        for part in parts_of(trained):
+            said = predictions(paths, part.name)
+            store.write_frame(packed.predictions(part.name), said[said["part"] == "validation"])
+        if parts_of(trained):
+            shutil.copy(paths.predictions(name), packed.predictions(name))
         _write_posts(paths, packed, trained)
         _write_versions(packed, trained)
         packed.root.rename(folder)
@@ -71,26 +82,42 @@ def unpack(folder: Path) -> tuple[Paths, str]:
     return Paths(folder), told["system"]
 
 
+def parts_of(trained: Trained) -> tuple[Trained, ...]:
+    """The systems that a blend is of; none of any other."""
+    return tuple(trained.parts.values()) if isinstance(trained, Blended) else ()
+
+
 def _write_params(paths: Paths, packed: Paths, trained: Trained) -> None:
-    """The params file with the one system and the features it reads."""
+    """The params file with the system, its parts and the features they read."""
     content: dict[str, Any] = params.read(paths.params)
-    content["systems"] = {trained.name: content["systems"][trained.name]}
+    content["systems"] = {own.name: content["systems"][own.name] for own in (*parts_of(trained), trained)}
     content["features"] = {k: v for k, v in content["features"].items() if k in trained.features} or content["features"]
     with packed.params.open("w", encoding="utf-8") as file:
         YAML().dump(content, file)
 
 
 def _write_posts(paths: Paths, packed: Paths, trained: Trained) -> None:
-    """Who trained it; of a system that looks back, all that came before."""
-    looks_back = trained.unfitted().looks_back
-    needed = [column for target in trained.targets for column in trained.needs(target)] if looks_back else []
-    there = [c for c in dict.fromkeys(["user_id", *needed]) if c in store.columns_of(paths.posts)]
+    """Who trained it; of a system or a feature that looks back, what it reads of what came before."""
+    looking = [own for own in parts_of(trained) or (trained,) if own.unfitted().looks_back]
+    features = {name: made["state"] for name, made in trained.features.items() if _is_of_past(made["module"])}
+    columns = ["user_id", *(group for own in (trained, *parts_of(trained)) for group in own.groups)]
+    columns += [column for own in looking for target in own.targets for column in own.needs(target)]
+    columns += [column for state in features.values() for column in state["columns"]]
+    labels = {state["label"]["target"]: state["label"]["transform"] for state in features.values() if state["label"]}
+    columns += targets.columns_needed(labels)
+    there = [column for column in dict.fromkeys(columns) if column in store.columns_of(paths.posts)]
     posts = store.read_frame(paths.posts, ["post_id", *there])
+    splits = store.read_frame(paths.splits, ["post_id", "part"])
+    posts.loc[posts["post_id"].isin(splits.loc[splits["part"] == "test", "post_id"]), list(labels)] = None
     store.write_frame(packed.posts, posts)
-    store.write_frame(packed.splits, store.read_frame(paths.splits, ["post_id", "part"]))
-    for name in trained.features if looks_back else ():
+    store.write_frame(packed.splits, splits)
+    for name in {name for own in looking for name in own.features}:
         packed.feature(name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(paths.feature(name), packed.feature(name))
+
+
+def _is_of_past(module: str) -> bool:
+    return issubclass(feature_class(module), PastFeature)
 
 
 def _write_versions(packed: Paths, trained: Trained) -> None:
@@ -103,7 +130,7 @@ def _write_versions(packed: Paths, trained: Trained) -> None:
         "system": trained.name,
         "python": python_version(),
         "versions": versions,
-        "code": _code(trained.entry.module),
+        "code": {k: v for own in (trained, *parts_of(trained)) for k, v in _code(own.entry.module).items()},
         "weights": {name: metadata["fingerprint"].get("weights") for name, metadata in trained.features.items()},
         "files": {path.relative_to(packed.root).as_posix(): hash_file(path) for path in files},
     }

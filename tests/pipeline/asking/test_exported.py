@@ -24,8 +24,11 @@ SYSTEMS = {
         "features": {"image": ["image_stats"], "user": ["user_vector"]},
         "training": {"epochs": 1},
     },
+    "medians": {"model": "lightgbm", "features": ["activity", "history"], "trees": {**TREES, "loss": "absolute"}},
+    "blend": {"parts": ["medians", "trees"]},
 }
 FEATURES = {"user_time": {}, "category": {}, "image_stats": {}, "tfidf": {}, "sentence": {}, "user_vector": {}}
+FEATURES |= {"activity": {}, "history": {}}
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +92,17 @@ def test_what_does_not_fit_is_refused(packed, change, message):
     file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
     with pytest.raises(UserError, match=message):
         exported.unpack(packed)
+
+
+def test_labels_of_test_posts_stay_behind(paths, tmp_path):
+    export.main(paths, ["--system", "blend", "--out", str(tmp_path / "packed")])
+    posts = pd.read_parquet(tmp_path / "packed/data/posts.parquet").merge(
+        pd.read_parquet(tmp_path / "packed/data/splits.parquet"), on="post_id"
+    )
+    assert posts.loc[posts["part"] == "test", "likes"].isna().all()
+    assert posts.loc[posts["part"] == "train", "likes"].notna().any()
+    said = pd.read_parquet(tmp_path / "packed/data/predictions/trees.parquet")
+    assert set(said["part"]) == {"validation"}
 
 
 def test_a_changed_or_missing_file_is_refused(packed):
