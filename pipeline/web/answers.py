@@ -18,6 +18,7 @@ from pipeline.base import targets
 from pipeline.base.errors import MissingColumn, UserError
 from pipeline.storage.earlier import TIME
 from pipeline.web import drawings, fields, forms
+from pipeline.web.alike import Alike, alike
 from pipeline.web.desk import Desk
 from pipeline.web.forms import Draft
 from pipeline.web.moves import Moves, moves
@@ -61,6 +62,7 @@ class Answer:
     rank: int
     sight: Sight | None = None
     week: Week | None = None
+    alike: list[Alike] = field(default_factory=list)
     without: str | None = None
     """Why it was predicted without a picture."""
 
@@ -102,6 +104,7 @@ class Told:
     """By target."""
     sight: Sight | None
     week: Week | None
+    alike: list[Alike]
 
 
 class Asking:
@@ -144,11 +147,13 @@ class Asking:
         week = weeks(self._desk.paths, forecaster, drafts, fields.zone(self._p)) if timed else none
         moved = moves(forecaster, asked, self._desk.known())
         looked = sights(forecaster, asked)
-        return [Told(*of_one) for of_one in zip(table.to_dict("records"), ranks, moved, looked, week, strict=True)]
+        near = alike(self._desk.paths, forecaster.trained, next(iter(asked.examples.values())))
+        rows = table.to_dict("records")
+        return [Told(*of_one) for of_one in zip(rows, ranks, moved, looked, week, near, strict=True)]
 
     def _answer(self, forecaster: Forecaster, draft: Draft, picture: str | None, told: Told, user: str) -> Answer:
         forecasts = [self._forecast(forecaster, t, told, user) for t in forecaster.trained.targets]
-        return Answer(draft, picture, forecasts, told.rank, told.sight, told.week, _without(told.row))
+        return Answer(draft, picture, forecasts, told.rank, told.sight, told.week, told.alike, _without(told.row))
 
     def _forecast(self, forecaster: Forecaster, target: str, told: Told, user: str) -> Forecast:
         row = told.row

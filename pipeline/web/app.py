@@ -21,8 +21,10 @@ from starlette.types import ASGIApp
 from pipeline.base.errors import UserError
 from pipeline.base.paths import Paths
 from pipeline.web import dataset, results
+from pipeline.web.answers import Asking
 from pipeline.web.asking import AskPage
 from pipeline.web.desk import Desk, NotThere
+from pipeline.web.forms import Draft, pixel
 from pipeline.web.guards import Guard
 from pipeline.web.line import Line
 from pipeline.web.sharing import SharePage
@@ -35,7 +37,7 @@ STATIC = {file.name: file for file in sorted((HERE / "static").iterdir()) if fil
 
 
 def make(paths: Paths, *, host: str = "127.0.0.1", warm: bool = False, line: Line | None = None) -> ASGIApp:
-    """The page over a project, for a server bound to `host`; `warm` opens the best system at once."""
+    """The page over a project, for a server bound to `host`; `warm` asks the best system once beforehand."""
     return Guard(Page(paths, line or Line(), warm=warm).app, host=host)
 
 
@@ -72,10 +74,11 @@ class Page:
         self.line.close()
 
     def _open(self) -> None:
-        """Open what is asked by default, so that the first answer does not wait for it."""
+        """Ask the best system about nothing much, so that the first answer waits for no network to be read."""
+        draft = Draft("Draft 1", {"text": "."}, pixel())
         try:
             for name in self.desk.askable()[:1]:
-                self.desk.forecaster(name)
+                Asking(self.desk, name, [draft], {}, self.desk.past().usual_days())()
         except UserError as error:
             log.warning("%s", error)
 

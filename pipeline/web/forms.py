@@ -5,6 +5,7 @@ names of ours.
 """
 
 import base64
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from PIL import Image
 from starlette.datastructures import FormData, UploadFile
 
 from pipeline.base.errors import UserError
@@ -112,3 +114,10 @@ def shown(draft: Draft, p: Params) -> str | None:
         why = UNUSABLE.get(str(reason), f"its format is not read ({str(reason).rpartition(': ')[2]})")
         raise UserError(f"{draft.name}: the picture cannot be used: {why}; choose another") from None
     return "data:image/jpeg;base64," + base64.b64encode(data).decode()
+
+
+def pixel() -> bytes:
+    """The smallest picture there is."""
+    file = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(file, "PNG")
+    return file.getvalue()

@@ -26,7 +26,7 @@ def asked(tmp_path_factory):
     posts.loc[::4, "user_id"] = "<b>eve</b>"
     write_posts_folder(root / "raw", posts=posts)
     trees = {"n_estimators": 40, "max_depth": 3, "learning_rate": 0.1}
-    read = ["user_time", "category", "image_stats"]
+    read = ["user_time", "category", "image_stats", "tfidf"]
     features = {name: {} for name in read}
     learned = {"seeds": 2, "trees": trees, "intervals": {"method": "constant"}}
     systems = {

@@ -10,6 +10,7 @@ from pipeline import predict
 from pipeline.base import params
 from pipeline.base.paths import Paths
 from pipeline.storage import store
+from pipeline.web.words import short
 from tests.conftest import draw_picture, write_params
 
 pytestmark = pytest.mark.slow
@@ -78,7 +79,7 @@ def test_what_is_left_empty_of_a_known_user_is_of_the_latest_post(asked, browser
 def test_what_moved_a_prediction_adds_up_to_it(asked, browser):
     answer = browser(asked).ask(system="trees", user_id="u1", **DRAFT)
     [base], moves, [value] = values(answer, "base"), values(answer, "move"), values(answer)
-    assert len(moves) == 4
+    assert len(moves) == 5
     assert sum(moves) != 0
     assert base + sum(moves) == pytest.approx(value, abs=1e-6)
     assert [abs(move) for move in moves] == sorted(map(abs, moves), reverse=True)
@@ -97,6 +98,20 @@ def test_the_best_hours_are_those_of_the_command_line(asked, browser, tmp_path):
     assert f"{hours['likes_as_good'].sum() - 1} other hours may be as good" in answer.text
     assert answer.text.count('<td class="h') == 168
     assert "When to post" not in client.ask(system="user_mean", user_id="u1", **DRAFT).text
+
+
+def test_posts_like_a_draft_are_shown_with_what_became_of_them(asked, browser):
+    client, posts = browser(asked), store.read_frame(asked.posts)
+    twin = posts[posts["user_id"] == "u1"].iloc[0]
+    texts = ["title", "text", "tags"]
+    answer = client.ask(system="trees", user_id="u1", **{f"{name}_0": twin[name] for name in texts})
+    [found] = re.findall(r'<ul class="alike">(.*?)</ul>', answer.text, re.S)
+    assert found.count("<li>") == 3
+    same = posts[(posts[texts] == twin[texts]).all(axis=1)]
+    counts = re.findall(r"<b>(\S+) likes</b>", found)
+    assert counts[0] in [short(likes) for likes in same["likes"]]
+    assert found.count('src="data:image/jpeg;base64,') == 3
+    assert "Posts like it" not in client.ask(system="user_mean", user_id="u1", **DRAFT).text
 
 
 def test_drafts_are_ranked_and_empty_ones_left_out(asked, browser):
