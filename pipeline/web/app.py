@@ -5,6 +5,7 @@ import logging
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
@@ -20,11 +22,10 @@ from starlette.types import ASGIApp
 
 from pipeline.base.errors import UserError
 from pipeline.base.paths import Paths
-from pipeline.web import dataset, results
+from pipeline.web import dataset, fields, forms, results
 from pipeline.web.answers import Asking
 from pipeline.web.asking import AskPage
 from pipeline.web.desk import Desk, NotThere
-from pipeline.web.forms import Draft, pixel
 from pipeline.web.guards import Guard
 from pipeline.web.line import Line
 from pipeline.web.sharing import SharePage
@@ -75,10 +76,11 @@ class Page:
 
     def _open(self) -> None:
         """Ask the best system about nothing much, so that the first answer waits for no network to be read."""
-        draft = Draft("Draft 1", {"text": "."}, pixel())
         try:
             for name in self.desk.askable()[:1]:
-                Asking(self.desk, name, [draft], {}, self.desk.past().usual_days())()
+                own = fields.of(self.desk.reads(name), self.desk.past(), self.desk.params(), name)
+                draft = replace(forms.drafts(FormData(), own)[0], picture=forms.pixel())
+                Asking(self.desk, name, [draft], forms.shared(FormData(), own), self.desk.past().usual_days())()
         except UserError as error:
             log.warning("%s", error)
 

@@ -2,14 +2,18 @@
 
 import html
 import re
+from pathlib import Path
+from tempfile import gettempdir
 
 import pandas as pd
 import pytest
+from starlette.testclient import TestClient
 
 from pipeline import predict
 from pipeline.base import params
 from pipeline.base.paths import Paths
 from pipeline.storage import store
+from pipeline.web import app
 from pipeline.web.words import short
 from tests.conftest import draw_picture, write_params
 
@@ -64,6 +68,13 @@ def test_the_best_system_is_asked_first_and_nothing_is_written(asked, browser):
     assert f"<option selected>{best}</option>" in client.get("/").text
     assert client.ask(system="user_mean", **DRAFT).status_code == 200
     assert before == {path: path.stat().st_mtime_ns for path in asked.root.rglob("*") if "cache" not in path.parts}
+
+
+def test_a_page_that_starts_asks_once_and_nothing_of_that_is_seen(asked, browser, caplog):
+    with TestClient(app.make(asked, warm=True), base_url="http://127.0.0.1") as client:
+        assert "section" not in client.get("/").text
+    assert not [record for record in caplog.records if record.name == app.__name__]
+    assert not list(Path(gettempdir()).glob("likecast-*/drafts.jsonl"))
 
 
 def test_what_is_left_empty_of_a_known_user_is_of_the_latest_post(asked, browser):
@@ -191,6 +202,18 @@ def test_results_card_and_dataset_are_read(asked, browser):
     ):
         assert client.get(path).status_code == 404
     assert said(client.get("/share")).startswith("Nothing that ranks is trained here")
+
+
+def test_a_fault_of_ours_is_one_sentence_too(asked, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr("pipeline.web.app.dataset.summary", fail)
+    client = TestClient(app.make(asked), base_url="http://127.0.0.1", raise_server_exceptions=False)
+    answer = client.get("/data")
+    assert (answer.status_code, "secret" in answer.text) == (500, False)
+    assert said(answer).startswith("Something went wrong (RuntimeError)")
+    assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 def test_a_half_finished_run_is_said_on_every_page(tmp_path, browser):
