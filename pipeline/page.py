@@ -5,6 +5,7 @@
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 
 import uvicorn
 
@@ -35,7 +36,10 @@ def main(paths: Paths = Paths(), arguments: Sequence[str] | None = None) -> None
         uvicorn.Config(page, host=asked.host, port=asked.port, timeout_keep_alive=IDLE, lifespan="on", **settings)
     )
     log.info("http://%s:%d (Ctrl-C ends it)", asked.host, asked.port)
-    server.run()
+    for room in ("pipeline", "features"):  # what they did with each draft
+        logging.getLogger(room).setLevel(logging.WARNING)
+    with suppress(KeyboardInterrupt):
+        server.run()
 
 
 if __name__ == "__main__":

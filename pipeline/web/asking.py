@@ -15,13 +15,12 @@ from pipeline.base.errors import UserError
 from pipeline.web import fields, forms
 from pipeline.web.answers import Asking
 from pipeline.web.desk import Desk, NotThere
+from pipeline.web.guards import SLOWEST
 from pipeline.web.words import sentence
 
 if TYPE_CHECKING:
     from pipeline.web.app import Page
 
-SLOWEST = 30
-"""Seconds in which a request must have arrived whole."""
 LONGEST = 2**16
 """Bytes of a text."""
 FIELDS = 200

@@ -5,8 +5,9 @@ are few (a foreign name that resolves to this machine is DNS rebinding), what wr
 no body is larger than what the page takes.
 """
 
+import asyncio
 import ipaddress
-from collections.abc import Collection
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -18,6 +19,10 @@ LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 SAFE = ("GET", "HEAD")
 LARGEST_BODY = 64 * 2**20
 """Bytes of a request: the pictures of its drafts."""
+DRAINED = 4
+"""Times `LARGEST_BODY` of a body that is refused are read before the answer; who sends more is cut off."""
+SLOWEST = 30
+"""Seconds in which a request must have arrived whole."""
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'",
@@ -45,7 +50,8 @@ class Guard:
         headers = Headers(scope=scope)
         problem = self._problem(scope["method"], headers)
         app = self._app if problem is None else PlainTextResponse(problem[1], problem[0], {"Connection": "close"})
-        return await app(scope, _counted(receive, self._largest), _bearing(send))
+        body = Body(receive, self._largest)
+        return await app(scope, body.receive, _bearing(send, body))
 
     def _problem(self, method: str, headers: Headers) -> tuple[int, str] | None:
         """Status and sentence of what is wrong with a request."""
@@ -108,26 +114,42 @@ def is_own(headers: Headers, host: str) -> bool:
     return origin is None or urlsplit(origin).netloc.lower() == host.lower()
 
 
-def _counted(receive: Receive, largest: int) -> Receive:
-    """The same body, cut off where it grows too large, whatever its headers say."""
-    seen = 0
+class Body:
+    """The body of a request, cut off where it grows too large, whatever its headers say."""
 
-    async def counted() -> Message:
-        nonlocal seen
-        message = await receive()
-        seen += len(message.get("body", b""))
-        if seen > largest:
-            raise HTTPException(413, too_large(largest), {"Connection": "close"})
+    def __init__(self, receive: Receive, largest: int):
+        self._receive, self._largest = receive, largest
+        self._seen, self._whole = 0, False
+
+    async def receive(self) -> Message:
+        """The next part. Raises a 413 where all so far are too large."""
+        message = await self._next()
+        if self._seen > self._largest:
+            raise HTTPException(413, too_large(self._largest), {"Connection": "close"})
         return message
 
-    return counted
+    async def drain(self) -> None:
+        """Read what is left and keep nothing of it, as far as `DRAINED`; else many clients never read the answer."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SLOWEST):
+                while not self._whole and self._seen <= DRAINED * self._largest:
+                    await self._next()
+
+    async def _next(self) -> Message:
+        message = await self._receive()
+        self._seen += len(message.get("body", b""))
+        self._whole = not message.get("more_body", False)
+        return message
 
 
-def _bearing(send: Send, also: Collection[tuple[str, str]] = tuple(HEADERS.items())) -> Send:
+def _bearing(send: Send, body: Body) -> Send:
+    """Answers with `HEADERS`, once the body is read."""
+
     async def bearing(message: Message) -> None:
         if message["type"] == "http.response.start":
+            await body.drain()
             headers = MutableHeaders(scope=message)
-            for name, value in also:
+            for name, value in HEADERS.items():
                 headers[name] = value
         await send(message)
 

@@ -35,6 +35,8 @@ class Followers:
     """Rank, user and score."""
     n: int
     """Followers in all."""
+    alike: bool
+    """Whether all of several have the same score."""
 
 
 class SharePage:
@@ -109,4 +111,5 @@ class SharePage:
 
 def _followers(name: str, picture: str | None, rows: pd.DataFrame) -> Followers:
     first = rows.head(SHOWN)
-    return Followers(name, picture, list(zip(first["rank"], first["user_id"], first["score"], strict=True)), len(rows))
+    named = list(zip(first["rank"], first["user_id"], first["score"], strict=True))
+    return Followers(name, picture, named, len(rows), len(rows) > 1 and (rows["score"] == rows["score"].iloc[0]).all())

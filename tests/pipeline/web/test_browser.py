@@ -127,7 +127,7 @@ def test_two_drafts_are_compared_with_the_mouse(asked, tab, drafts):
     page.click("button:has-text('Predict')")
     page.locator("section.reply").wait_for()
     assert numbers(page) == expected(asked, drafts)
-    assert page.locator(".answer img").count() == 2
+    assert page.locator(".answer .picture img").count() == 2
 
 
 def test_one_draft_is_asked_by_keyboard_alone(asked, tab, drafts):

@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -5,7 +7,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from pipeline.web.guards import HEADERS, Guard, is_loopback
+from pipeline.web.guards import DRAINED, HEADERS, Guard, is_loopback
 
 
 async def echo(request: Request) -> PlainTextResponse:
@@ -82,6 +84,33 @@ def test_a_body_is_cut_off_whatever_its_headers_say():
     answer = client().post("/", content=chunks(3))
     assert answer.status_code == 413
     assert "choose smaller ones" in answer.text
+
+
+def sent_to(app, parts, headers=()):
+    """What an application answers to a body in parts, and how many of them it took."""
+    answers, taken = [], []
+
+    async def receive():
+        taken.append(1)
+        return {"type": "http.request", "body": b"x" * 40, "more_body": len(taken) < parts}
+
+    async def send(message):
+        answers.append((message, len(taken)))
+
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"host", b"127.0.0.1"), *headers]}
+    asyncio.run(app(scope, receive, send))
+    return answers[0][0]["status"], answers[0][1]
+
+
+async def refuse(scope, receive, send):
+    await PlainTextResponse("busy", 503)(scope, receive, send)
+
+
+def test_a_refused_body_is_read_before_the_answer_as_far_as_is_bearable():
+    assert sent_to(Guard(refuse, host="127.0.0.1", largest=100), 3) == (503, 3)
+    assert sent_to(Guard(refuse, host="127.0.0.1", largest=100), 10_000) == (503, DRAINED * 100 // 40 + 1)
+    foreign = [(b"origin", b"http://evil.example")]
+    assert sent_to(Guard(refuse, host="127.0.0.1", largest=100), 3, foreign) == (403, 3)
 
 
 @pytest.mark.parametrize(("host", "own"), [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False)])
