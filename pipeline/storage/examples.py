@@ -4,7 +4,7 @@ Shapes: n posts, d numbers a post.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -125,25 +125,31 @@ class Examples:
             y=None if self.y is None else self.y[rows],
         )
 
-    def matrix(self, features: Sequence[str]) -> np.ndarray:
-        """The named features side by side, float32 [n, d], NaN where a post has none.
+    def matrix(self, features: Sequence[str], rows: slice = slice(None)) -> np.ndarray:
+        """The named features side by side, of all posts or of those in `rows`: float32 [n, d], NaN for none.
 
         Features without any number, such as categories that no training post has, are one column of zeros, for no
         library takes a table of none.
         Raises `UserError` for regions, pixels and the like that are too large for memory.
         """
         ends = np.cumsum([self.features[name].width for name in features], dtype=np.int64)
-        table = np.zeros((len(self), max(1, ends[-1]) if len(ends) else 0), dtype=np.float32)
+        first, last, _ = rows.indices(len(self))
+        table = np.zeros((last - first, max(1, ends[-1]) if len(ends) else 0), dtype=np.float32)
         for name, end in zip(features, ends, strict=True):
             values, width = self.features[name], self.features[name].width
             if len(values.shape) > 2 and values.nbytes > TABLE_BYTES:
                 shape = "x".join(map(str, values.shape[1:]))
                 raise UserError(f"features.{name}: {shape} numbers a post are too many for a system of tables")
-            for start in range(0, len(self), BLOCK):
-                rows = slice(start, start + BLOCK)
-                block = values[rows]
-                table[rows, end - width : end] = block.reshape(len(block), width)
+            for start in range(first, last, BLOCK):
+                block = values[start : min(start + BLOCK, last)]
+                place = slice(start - first, start - first + len(block))
+                table[place, end - width : end] = block.reshape(len(block), width)
         return table
+
+    def blocks(self) -> Iterator[slice]:
+        """All rows, so many at a time that their table is no burden."""
+        for start in range(0, len(self), BLOCK):
+            yield slice(start, start + BLOCK)
 
     def names(self, features: Sequence[str]) -> list[str]:
         """A name for each column of `matrix`: the feature's own, or `feature[i]`."""

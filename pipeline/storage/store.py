@@ -241,16 +241,20 @@ def read_feature(path: Path) -> FeatureTable:
 
 
 def _read_feature(path: Path) -> FeatureTable:
-    table, memory = vectors.read(path)
-    table.validate(full=True)
+    table, memory = vectors.read(path, len(_KEYS))
     metadata = json.loads(table.schema.metadata[_KEY])
     shape, dtype = tuple(metadata["shape"]), np.dtype(metadata["dtype"])
     if metadata["names"] is None:
+        table, memory = vectors.read(path)
         values = vectors.of_table(table, memory, shape, dtype)
     else:
         values = np.empty((len(table), len(metadata["names"])), dtype=dtype)
-        for i in range(values.shape[1]):
-            values[:, i] = table.column(len(_KEYS) + i).to_numpy()
+        start = 0
+        for batch in vectors.batches(memory):
+            for i in range(values.shape[1]):
+                values[start : start + len(batch), i] = batch.column(len(_KEYS) + i).to_numpy()
+            start += len(batch)
+    table.validate(full=True)
     ids, valid = (table.column(i).to_numpy() for i in range(len(_KEYS)))
     return FeatureTable(ids, values, valid, metadata, table.schema.metadata[_SHA256].decode())
 

@@ -4,7 +4,7 @@ Shapes: n rows of a file, m rows asked for.
 """
 
 import mmap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +20,24 @@ def to_binary(values: np.ndarray) -> pa.Array:
     return pa.Array.from_buffers(pa.binary(width), len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
 
 
-def read(path: Path) -> tuple[pa.Table, mmap.mmap]:
-    """An Arrow file and the memory it is mapped to, of which the table is a view where it is not compressed."""
+def read(path: Path, columns: int | None = None) -> tuple[pa.Table, mmap.mmap]:
+    """An Arrow file and the memory it is mapped to, of which the table is a view where it is not compressed.
+
+    Of the first `columns` alone, if that is not None.
+    """
     with path.open("rb") as file:
         memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    return pa.ipc.open_file(pa.py_buffer(memory)).read_all(), memory
+    chosen = pa.ipc.IpcReadOptions(included_fields=None if columns is None else list(range(columns)))
+    return pa.ipc.open_file(pa.py_buffer(memory), options=chosen).read_all(), memory
+
+
+def batches(memory: mmap.mmap) -> Iterator[pa.RecordBatch]:
+    """The record batches of an Arrow file, one after the other; each has been looked through for damage."""
+    file = pa.ipc.open_file(pa.py_buffer(memory))
+    for i in range(file.num_record_batches):
+        batch = file.get_batch(i)
+        batch.validate(full=True)
+        yield batch
 
 
 def of_table(table: pa.Table, memory: mmap.mmap, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:

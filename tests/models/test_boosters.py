@@ -8,11 +8,13 @@ import xgboost
 
 from models.parts import boosting
 from pipeline.base.errors import UserError
+from pipeline.storage import examples
 from pipeline.storage.examples import joined
 from tests.models.small import TREES, make, make_examples, rmse, with_features, with_posts, with_y
 
 TRAIN, VALIDATION, TEST = make_examples(200, 1), make_examples(100, 2), make_examples(100, 3)
 BOOSTERS = ["xgboost", "lightgbm", "catboost"]
+MANY = make_examples(900, 4)  # LightGBM believes no category of fewer than a hundred posts; 256 bins are fewer
 LIMITS = {"n_estimators": TREES["n_estimators"], "max_depth": 2, "learning_rate": TREES["learning_rate"]}
 NUMBERS = {"categorical": None}
 
@@ -173,21 +175,50 @@ def test_nothing_is_fitted_again_without_asking_or_validation_posts(name):
     np.testing.assert_array_equal(asked.predict(TEST), before)
 
 
-def test_catboost_learns_from_categories_alone():
-    system = make("catboost", features=[], categorical=["user_id"])
+@pytest.mark.parametrize("name", BOOSTERS)
+def test_learns_from_categories_alone(name):
+    system = make(name, features=[], categorical=["user_id"])
     assert system.columns == ("user_id",)
-    system.fit(TRAIN, VALIDATION)
+    system.fit(MANY, VALIDATION)
     assert rmse(system.predict(TEST), TEST) < 0.95 * TEST.y.std()
     assert system.importance() == {"user_id": 1.0}
 
 
-def test_catboost_takes_a_missing_category_for_one_of_its_own():
-    y = np.where(TRAIN.posts["category"].isna(), 9.0, 1.0)
-    system = make("catboost", features=[], categorical=["category"])
-    system.fit(with_y(TRAIN, y), VALIDATION)
+@pytest.mark.parametrize("name", BOOSTERS)
+def test_takes_a_missing_category_for_one_of_its_own(name):
+    y = np.where(MANY.posts["category"].isna(), 9.0, 1.0)
+    system = make(name, features=[], categorical=["category"])
+    system.fit(with_y(MANY, y), VALIDATION)
     missing, other = with_posts(TEST, category=None), with_posts(TEST, category="sea")
     assert system.predict(missing).min() > 7
     assert system.predict(other).max() < 3
+
+
+@pytest.mark.parametrize("name", BOOSTERS)
+def test_categories_stand_beside_numbers(name, tmp_path):
+    system = make(name, categorical=["user_id", "category"])
+    system.fit(MANY, VALIDATION)
+    assert rmse(system.predict(TEST), TEST) < 0.9 * rmse(fitted(name, MANY).predict(TEST), TEST)
+    new = with_posts(TEST, user_id="nobody that was there")
+    added = system.contributions(new)
+    assert {"tabular", "user_id", "category", "base"} == set(added)
+    whole = added["tabular"].sum(axis=1) + added["user_id"] + added["category"] + added["base"]
+    np.testing.assert_allclose(whole, system.predict(new), rtol=1e-5)
+    system.save(tmp_path)
+    loaded = make(name, categorical=["user_id", "category"])
+    loaded.load(tmp_path)
+    for posts in (TEST, new):
+        np.testing.assert_array_equal(loaded.predict(posts), system.predict(posts))
+
+
+def test_xgboost_grows_the_same_trees_block_by_block(monkeypatch):
+    monkeypatch.setattr(examples, "BLOCK", 96)
+    x = MANY.matrix(["tabular"])
+    of_one = {"tree_method": "hist", "max_depth": 2, "learning_rate": TREES["learning_rate"], "nthread": 1, "seed": 0}
+    model = xgboost.train(of_one, xgboost.DMatrix(x, MANY.y), TREES["n_estimators"])
+    system = fitted("xgboost", MANY)
+    assert system._model.get_dump() == model.get_dump()
+    np.testing.assert_array_equal(system.predict(TEST), model.predict(xgboost.DMatrix(TEST.matrix(["tabular"]))))
 
 
 def test_catboost_predicts_the_mean_where_no_input_differs(caplog, tmp_path):
