@@ -39,13 +39,17 @@ def clean(
 ) -> pd.DataFrame:
     """Posts with clean values, in the order of the file; what was dropped or emptied goes into `raw.audit`.
 
-    `transforms` maps each target to its transform; None stands for posts not yet published, which all stay. `draw`
-    is how many to keep, by chance; None keeps all. `times` is how times are written. Raises `UserError` where a
-    column or the large values of a target are lost.
+    `transforms` maps each target to its transform; None stands for posts not yet published, which all stay. Columns of
+    others are taken out of `raw.posts`. `draw` is how many to keep, by chance; None keeps all. `times` is how times are
+    written. Raises `UserError` where a column or the large values of a target are lost.
     """
     _check_columns(raw, transforms)
-    values = {c: _values(raw, c, transforms or {}, times) for c in _ordered(raw.posts.columns)}
-    posts = pd.DataFrame(values, index=range(len(raw.posts)))
+    values = {}
+    for column in _ordered(raw.posts.columns):
+        values[column] = pd.Series(_values(raw, column, transforms or {}, times))
+        if transforms is not None and CANONICAL.get(column) != "time" and values[column].notna().any():
+            del raw.posts[column]  # not both in memory; of what is empty, or may yet be emptied, it is asked again
+    posts = pd.DataFrame(values, index=range(len(raw.rows)))
     if transforms is None:
         _name_rows(posts, raw)
     _check_times(posts, raw, published=transforms is not None)
@@ -56,7 +60,7 @@ def clean(
         chosen = _drawn(posts["post_id"], keep, draw)
         raw.audit.filter("not drawn (dataset.draw)", raw.file, raw.rows[keep & ~chosen])
         keep &= chosen
-    return to_table(posts[keep]).to_pandas()
+    return to_table(posts if keep.all() else posts[keep]).to_pandas()
 
 
 def _check_columns(raw: Raw, transforms: Mapping[str, str] | None) -> None:

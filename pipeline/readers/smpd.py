@@ -54,8 +54,7 @@ class Smpd(Reader):
         if not self.path.is_dir():
             raise UserError(f"{self.path}: no such folder; dataset.path is the folder with SMPD's files")
         audit = Audit()
-        paths = self._lines(self._paths(), audit)
-        posts, keys = self._base(paths, self._labels(paths, audit, targets))
+        posts, keys = self._base(audit, targets)
         audit.read = len(posts)
         for file in self._tables():
             self._take(posts, keys, file, audit)
@@ -94,20 +93,20 @@ class Smpd(Reader):
             )
         return labels
 
-    def _base(self, paths: list[str], labels: list[str] | None) -> tuple[pd.DataFrame, pd.Index]:
+    def _base(self, audit: Audit, targets: Collection[str] | None) -> tuple[pd.DataFrame, pd.Index]:
         """Posts with ids, image and score in the order of the paths, and their keys."""
-        found = [_IDS.search(path) for path in paths]
-        if None in found:
-            row = found.index(None)
-            raise UserError(
-                f"{self.path / self._paths()}, row {row + 1}: '{paths[row][:80]}' does not end in <Uid>/<Pid>.jpg"
-            )
-        keys = pd.Index([f"{ids[1]}/{ids[2]}" for ids in found], dtype=object)
-        columns = {"post_id": keys, "user_id": [ids[1] for ids in found]}
-        columns["image"] = [path if ids[3] else f"{path}.jpg" for path, ids in zip(paths, found, strict=True)]
+        found, paths = [], self._lines(self._paths(), audit)
+        for row, path in enumerate(paths, 1):
+            named = _IDS.search(path)
+            if named is None:
+                said = f"'{path[:80]}' does not end in <Uid>/<Pid>.jpg"
+                raise UserError(f"{self.path / self._paths()}, row {row}: {said}")
+            found.append((f"{named[1]}/{named[2]}", named[1], path if named[3] else f"{path}.jpg"))
+        columns = {name: [row[i] for row in found] for i, name in enumerate(("post_id", "user_id", "image"))}
+        labels = self._labels(paths, audit, targets)
         if labels is not None:
             columns["score"] = labels
-        return pd.DataFrame(columns, dtype=object), keys
+        return pd.DataFrame(columns), pd.Index(columns["post_id"], dtype=object)
 
     def _take(self, posts: pd.DataFrame, keys: pd.Index, file: Path, audit: Audit) -> None:
         """Add a file's fields to `posts`; name those that nothing takes, and a further file that is no such table."""
@@ -151,6 +150,11 @@ class Smpd(Reader):
         audit: Audit,
     ) -> None:
         """Add fields to `posts`, by (Uid, Pid); or by Uid where the file has a row a user."""
+        if self._side_by_side(columns, keys):
+            for field, column in fields.items():
+                # With a None, lists of one length are no table.
+                posts[column] = np.array([*columns[field], None], dtype=object)[:-1]
+            return
         by_user = "Pid" not in columns
         own = _keys(columns["Uid"]) if by_user else _joined(columns["Uid"], columns["Pid"])
         wanted = pd.Index(posts["user_id"], dtype=object) if by_user else keys
@@ -161,6 +165,13 @@ class Smpd(Reader):
             values = np.full(len(first) + 1, None, dtype=object)  # the last one is for posts the file lacks
             values[:-1] = [columns[field][row] for row in first]
             posts[column] = values[places]
+
+    def _side_by_side(self, columns: dict[str, list[Any]], keys: pd.Index) -> bool:
+        """Whether a file has the rows of the posts, each once and in their order, as the challenge ships it."""
+        if len(columns["Uid"]) != len(keys) or "Pid" not in columns or not keys.is_unique:
+            return False
+        pairs = zip(keys, columns["Uid"], columns["Pid"], strict=True)
+        return all(isinstance(u, str) and isinstance(p, str) and key == f"{u}/{p}" for key, u, p in pairs)
 
     def _check(self, file: Path, own: pd.Index, first: np.ndarray, wanted: pd.Index, audit: Audit) -> None:
         """Name rows that stand in one file alone; raise `UserError` where none is in both."""

@@ -71,6 +71,15 @@ def records(value: Any, names: Collection[str] = ()) -> list[Record]:
     return found
 
 
+def parallel(value: Any, names: Collection[str] = ()) -> dict[str, list[Any]] | None:
+    """The columns of an object of lists, as they are; None where it is another shape, or may be."""
+    if not isinstance(value, dict) or {"data", "columns", "schema"} & {*value} or any("." in name for name in names):
+        return None
+    if not all(isinstance(column, list) and column and not _objects(column) for column in value.values()):
+        return None
+    return value if len({*map(len, value.values())}) == 1 else None
+
+
 def keyed(value: Any, names: Collection[str], key: str) -> Any:
     """Rows under names of their own, in objects by row or by column, as records with the name as their field `key`.
 

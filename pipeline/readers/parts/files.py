@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.base.errors import UserError
-from pipeline.readers.parts import delimited, documents
+from pipeline.readers.parts import delimited, documents, streamed
 from pipeline.readers.parts.audit import Audit
 from pipeline.readers.parts.clean import HALF
 from pipeline.readers.parts.texts import PACKED, read_bytes, read_text
@@ -47,6 +47,8 @@ def read_records(path: Path, audit: Audit, names: Collection[str] = (), key: str
         raise UserError(f"{path}: unknown ending; a table is one of {', '.join('.' + e for e in ENDINGS)}")
     if ending == "parquet":
         return _read_parquet(path)
+    if path.suffix.lower() == ".json" and (columns := streamed.columns_of(path)):
+        return Records(columns, np.arange(1, 1 + len(next(iter(columns.values())))))
     text = read_text(path, audit)
     if ending in ("csv", "tsv"):
         return _read_delimited(path, text, ending, audit)
@@ -104,6 +106,8 @@ def _read_document(path: Path, text: str, names: Collection[str], audit: Audit, 
     if isinstance(value, Records):
         return value
     value = documents.keyed(value, names, key) if key else value
+    if columns := documents.parallel(value, names):
+        return Records(columns, np.arange(1, 1 + len(next(iter(columns.values())))))
     good, torn = _whole(value)
     try:
         records = documents.records([value[i - 1] for i in good] if torn else value, names)
