@@ -155,7 +155,7 @@ def refitted(systems: Systems) -> Iterator[str]:
 def blends(systems: Systems) -> Iterator[str]:
     """What averages of other systems are made of."""
     for parts, names in _that_chose(systems, "blend").items():
-        yield f"Blend: {', '.join(names)} is an average, weighed on the validation part: {parts}."
+        yield f"Blend: {', '.join(names)} is a weighted average: {parts}."
 
 
 def _that_chose(systems: Systems, what: str) -> dict[str, list[str]]:

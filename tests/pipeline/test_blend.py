@@ -88,7 +88,7 @@ def test_it_stands_on_the_leaderboard_with_its_weights_in_the_metrics(trained):
     assert set(metrics["report"]) == {"weight_of_one", "weight_of_two", "weight_of_dsn"}
     text = (trained.results / "leaderboard.md").read_text(encoding="utf-8")
     assert "| both " in text
-    assert "Blend: `both` is an average, weighed on the validation part: " in text
+    assert "Blend: `both` is a weighted average: " in text
     assert "Refitted: `one`" in text
 
 
