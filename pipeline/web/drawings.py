@@ -18,7 +18,6 @@ class Bar:
     y: float
     width: float
     height: float
-    said: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,18 +100,6 @@ def band(middles: Sequence[tuple[float, float, float]], names: Sequence[str], sa
     ticks = [Tick(round(float(xs[i]), 1), names[i]) for i in shown]
     levels = [Tick(y(value), say(value)) for value in (low, (low + high) / 2, high)]
     return Band(line, " ".join([*upper, *reversed(lower)]), ticks, levels)
-
-
-def shares(values: Sequence[tuple[str, float]]) -> list[Bar]:
-    """A bar a name, as long as its value is of the largest absolute one; below zero to the left of the middle."""
-    largest = max((abs(value) for _, value in values), default=0.0) or 1.0
-    signed = any(value < 0 for _, value in values)
-    room, start = (WIDTH / 2, WIDTH / 2) if signed else (WIDTH, 0.0)
-    bars = []
-    for name, value in values:
-        length = round(room * abs(value) / largest, 2)
-        bars.append(Bar(round(start - length if value < 0 else start, 2), 0, max(length, 0.5), 10, name))
-    return bars
 
 
 def cells(grid: np.ndarray, width: float, height: float) -> list[tuple[Bar, float]]:

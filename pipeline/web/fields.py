@@ -83,10 +83,10 @@ def zone(p: Params) -> str:
     return p.dataset.time_zone or "UTC"
 
 
-def now(p: Params, zone_name: str | None = None) -> str:
+def now(p: Params) -> str:
     """The next full hour, as a field of day and hour has it."""
     then = datetime.now(UTC) + timedelta(hours=1)
-    return then.astimezone(ZoneInfo(zone_name or zone(p))).strftime("%Y-%m-%dT%H:00")
+    return then.astimezone(ZoneInfo(zone(p))).strftime("%Y-%m-%dT%H:00")
 
 
 def taken_over(given: Mapping[str, str], fields: Fields, past: Past) -> dict[str, str]:
