@@ -37,7 +37,7 @@ def test_of_a_hundred_at_once_each_is_answered_and_one_at_a_time():
     answers, later = asyncio.run(ask())
     served = [a for a in answers if a.status_code == 200]
     refused = [a for a in answers if a.status_code == 503]
-    assert len(served) >= 4
+    assert 4 <= len(served) < AT_ONCE / 2
     assert len(served) + len(refused) == AT_ONCE
     assert all(int(a.headers["retry-after"]) > 0 and "ask again" in a.text for a in refused)
     assert max(most) == 1
