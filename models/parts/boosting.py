@@ -129,11 +129,11 @@ def search(
 
 
 def threads(asked: int | None, rows: int) -> int:
-    """Threads for a training on so many rows: those asked for, or one a 5,000 rows up to one a core.
+    """Threads for a training on so many rows: those asked for, or one a 20,000 rows up to one a core.
 
     Trees on few rows are done before threads have found each other, and on busy cores they take far longer.
     """
-    return asked or max(1, min(os.cpu_count() or 1, rows // 5_000))
+    return asked or max(1, min(os.cpu_count() or 1, rows // 20_000))
 
 
 def shares(names: Sequence[str], gain: Sequence[float] | np.ndarray) -> dict[str, float]:
