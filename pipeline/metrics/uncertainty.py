@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from pipeline.metrics.resampled import TWINS, Posts, Resamples
 from pipeline.metrics.shared import Metric
 
 _NUMBERS_AT_ONCE = 2**18
+MANY = 5_000
+"""Posts from which on they are counted and not copied: the same resamples, and scores that differ by rounding."""
 
 
 def bootstrap(
@@ -20,12 +23,16 @@ def bootstrap(
     All sets of predictions are scored on the same resamples. Posts are drawn, not seeds.
     """
     rng = np.random.default_rng(seed)
-    step = max(1, _NUMBERS_AT_ONCE // predictions.size)
+    counted = {name for name, metric in metrics.items() if metric in TWINS and len(y) >= MANY}
+    posts = Posts(y, predictions) if counted else None
+    step = max(1, _NUMBERS_AT_ONCE // (predictions.size if len(counted) < len(metrics) else len(y)))
     scores: dict[str, list[np.ndarray]] = {name: [] for name in metrics}
     for start in range(0, resamples, step):
         rows = rng.integers(0, len(y), (min(step, resamples - start), len(y)))
+        drawn = Resamples.of(posts, rows) if posts is not None else None
         for name, metric in metrics.items():
-            scores[name].append(metric(y[rows], predictions[:, rows]))
+            own = TWINS[metric](drawn) if name in counted else metric(y[rows], predictions[:, rows])
+            scores[name].append(own)
     return {name: np.concatenate(parts, axis=1) for name, parts in scores.items() if parts}
 
 

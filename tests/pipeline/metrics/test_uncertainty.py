@@ -8,7 +8,7 @@ from pipeline.base.binding import bind
 from pipeline.base.errors import UserError
 from pipeline.base.sections import Scoring
 from pipeline.metrics import regression as metrics
-from pipeline.metrics import uncertainty
+from pipeline.metrics import resampled, uncertainty
 
 MAE = {"mae": metrics.mae}
 
@@ -33,6 +33,45 @@ def test_bootstrap_does_not_depend_on_how_it_is_cut(monkeypatch):
     for name, scores in uncertainty.bootstrap(metrics.discover(), y, predictions, resamples=17, seed=1).items():
         assert scores.shape == (3, 17)
         np.testing.assert_array_equal(scores, whole[name])
+
+
+def counted(monkeypatch, y, predictions):
+    """Scores of the same resamples, posts copied and posts counted."""
+    found = []
+    for many in (10**9, 1):
+        monkeypatch.setattr(uncertainty, "MANY", many)
+        found.append(uncertainty.bootstrap(metrics.discover(), y, predictions, resamples=40, seed=1))
+    return found
+
+
+@pytest.mark.parametrize("n", [2, 3, 40, 301])
+def test_counted_posts_have_the_scores_of_copied_ones(monkeypatch, n):
+    rng = np.random.default_rng(n)
+    y = rng.integers(0, 9, n) / 2
+    predictions = np.stack([y + rng.normal(size=n), np.round(y + rng.normal(size=n)), np.full(n, 3.1), y + 1e6])
+    copied, other = counted(monkeypatch, y, predictions)
+    assert set(copied) == set(other) == {function.__name__ for function in resampled.TWINS}
+    for name, scores in copied.items():
+        assert scores.shape == (4, 40)
+        np.testing.assert_allclose(other[name], scores, rtol=1e-9, atol=1e-12, err_msg=name)
+
+
+def test_counted_posts_have_no_correlation_where_a_resample_is_constant(monkeypatch):
+    y = np.zeros(300)
+    y[7] = 1.0  # in two resamples of three
+    copied, other = counted(monkeypatch, y, np.stack([np.arange(300.0), y]))
+    assert 0 < np.isnan(copied["pearson"]).sum() < 80
+    for name in ("pearson", "spearman"):
+        np.testing.assert_allclose(other[name], copied[name], rtol=1e-9)
+
+
+def test_a_metric_without_a_twin_sees_the_posts_drawn(monkeypatch):
+    monkeypatch.setattr(uncertainty, "MANY", 1)
+    y = np.random.default_rng(0).normal(size=30)
+    found = {"mae": metrics.mae, "largest": lambda y, prediction: np.max(np.abs(prediction - y), axis=-1)}
+    scores = uncertainty.bootstrap(found, y, np.stack([y + 1, 2 * y]), resamples=9, seed=0)
+    assert (scores["largest"] >= scores["mae"] - 1e-12).all()
+    np.testing.assert_allclose(scores["largest"][0], 1)
 
 
 def test_systems_are_resampled_together():
