@@ -6,10 +6,10 @@ BIN := .venv/bin
 UV := $(BIN)/python -m uv
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help repro page test quick lint format bench lock clean
+.PHONY: help repro page test quick lint format bench bench-scale lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 repro: .venv/installed ## run the whole pipeline (dvc repro) and show the leaderboard
 	@find -L data/files -type l -exec rm {} + 2>/dev/null || true  # to what is gone: dvc stops at them
@@ -36,6 +36,9 @@ format: .venv/installed ## apply the formatter and the safe fixes
 
 bench: .venv/installed ## measure speed, each figure as a ratio to its limit in the same run
 	$(BIN)/python -m benchmarks
+
+bench-scale: .venv/installed ## measure what each stage costs as posts grow (SIZES="3000 10000" tries it small)
+	$(BIN)/python -m benchmarks.scale $(SIZES)
 
 lock: .venv/installed ## write requirements.txt from requirements.in
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-header requirements.in -o requirements.txt

@@ -86,13 +86,11 @@ def run(folder: Path, posts: int) -> Iterator[tuple[str, Cost]]:
 
 def exponents(found: dict[int, Cost], start: Cost) -> list[str]:
     """The exponent of growth from each size to the next; a dash where what is left is too little to tell."""
-    left = {size: cost.cpu - start.cpu for size, cost in found.items()}
-    return [
-        f"{math.log(left[many] / left[few]) / math.log(many / few):5.2f}"
-        if min(left[few], left[many]) >= 1
-        else "    –"
-        for few, many in pairwise(sorted(left))
-    ]
+    left, told = {size: cost.cpu - start.cpu for size, cost in found.items()}, []
+    for few, many in pairwise(sorted(left)):
+        grown = math.log(left[many] / left[few]) / math.log(many / few) if min(left[few], left[many]) >= 1 else None
+        told.append("    –" if grown is None else f"{grown:5.2f}")
+    return told
 
 
 def main() -> None:

@@ -44,8 +44,8 @@ class Booster(System):
 
     def _search(self, trees: Trees, train: Examples, validation: Examples) -> tuple[Any, dict[str, float]]:
         data = self._data(train)
-        watched = self._data(validation, like=data) if len(validation) else None
-        stopping = trees.early_stopping if watched is not None else None
+        stopping = trees.early_stopping if len(validation) else None
+        watched = self._data(validation, like=data) if stopping else None
         return boosting.search(
             lambda settings: self._grow(settings, data, watched, stopping),
             lambda model: self._ask(model, validation),

@@ -195,8 +195,6 @@ class FeatureWriter:
     def _publish(self) -> None:
         ids = pa.concat_arrays([pa.array([], pa.string()), *self._ids])
         valid = pa.concat_arrays([pa.array([], pa.bool_()), *self._valid])
-        shape = (len(ids), self._width)
-        values = np.memmap(self._rows, self._dtype, mode="r", shape=shape) if all(shape) else np.empty(shape)
         told = {_KEY: self._header, _SHA256: self._hash.hexdigest()}
         schema = pa.schema([*_KEYS, *self._fields()], metadata=told)
         # Vectors do not compress, and compressed they could not be mapped; tabular columns do.
@@ -205,8 +203,17 @@ class FeatureWriter:
         with atomic(self._path) as temporary, pa.ipc.new_file(str(temporary), schema, options=options) as writer:
             for start in range(0, len(ids), size):
                 block = slice(start, start + size)
-                columns = [ids[block], valid[block], *self._columns(values[block])]
+                columns = [ids[block], valid[block], *self._columns(self._block(start, len(ids[block])))]
                 writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
+
+    def _block(self, start: int, size: int) -> np.ndarray:
+        """Rows that wait in the file: all vectors, as they are mapped, or some rows of a tabular feature, read."""
+        if not size * self._width:
+            return np.empty((size, self._width), self._dtype)
+        if self._names is None:
+            return np.memmap(self._rows, self._dtype, mode="r", shape=(size, self._width))
+        self._rows.seek(start * self._width * self._dtype.itemsize)
+        return np.fromfile(self._rows, self._dtype, size * self._width).reshape(size, self._width)
 
     def _fields(self) -> list[pa.Field]:
         if self._names is None:
@@ -249,11 +256,7 @@ def _read_feature(path: Path) -> FeatureTable:
         values = vectors.of_table(table, memory, shape, dtype)
     else:
         values = np.empty((len(table), len(metadata["names"])), dtype=dtype)
-        start = 0
-        for batch in vectors.batches(memory):
-            for i in range(values.shape[1]):
-                values[start : start + len(batch), i] = batch.column(len(_KEYS) + i).to_numpy()
-            start += len(batch)
+        vectors.fill(values, memory, skip=len(_KEYS))
     table.validate(full=True)
     ids, valid = (table.column(i).to_numpy() for i in range(len(_KEYS)))
     return FeatureTable(ids, values, valid, metadata, table.schema.metadata[_SHA256].decode())

@@ -4,7 +4,7 @@ Shapes: n rows of a file, m rows asked for.
 """
 
 import mmap
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,13 +31,18 @@ def read(path: Path, columns: int | None = None) -> tuple[pa.Table, mmap.mmap]:
     return pa.ipc.open_file(pa.py_buffer(memory), options=chosen).read_all(), memory
 
 
-def batches(memory: mmap.mmap) -> Iterator[pa.RecordBatch]:
-    """The record batches of an Arrow file, one after the other; each has been looked through for damage."""
-    file = pa.ipc.open_file(pa.py_buffer(memory))
+def fill(values: np.ndarray, memory: mmap.mmap, *, skip: int) -> None:
+    """Copy the columns of an Arrow file but the first `skip` into `values` [n, d], one record batch after the other."""
+    file, start = pa.ipc.open_file(pa.py_buffer(memory)), 0
     for i in range(file.num_record_batches):
-        batch = file.get_batch(i)
-        batch.validate(full=True)
-        yield batch
+        start += _fill(values[start:], file.get_batch(i), skip)
+
+
+def _fill(values: np.ndarray, batch: pa.RecordBatch, skip: int) -> int:
+    batch.validate(full=True)
+    for i, column in enumerate(batch.columns[skip:]):
+        values[: len(batch), i] = column.to_numpy()
+    return len(batch)
 
 
 def of_table(table: pa.Table, memory: mmap.mmap, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
