@@ -23,16 +23,19 @@ def bootstrap(
     All sets of predictions are scored on the same resamples. Posts are drawn, not seeds.
     """
     rng = np.random.default_rng(seed)
-    counted = {name for name, metric in metrics.items() if metric in TWINS and len(y) >= MANY}
-    posts = Posts(y, predictions) if counted else None
-    step = max(1, _NUMBERS_AT_ONCE // (predictions.size if len(counted) < len(metrics) else len(y)))
+    twins = {name: TWINS[metric] for name, metric in metrics.items() if metric in TWINS and len(y) >= MANY}
+    copied = {name: metric for name, metric in metrics.items() if name not in twins}
+    posts = Posts(y, predictions) if twins else None
+    step = max(1, _NUMBERS_AT_ONCE // (predictions.size if copied else len(y)))
     scores: dict[str, list[np.ndarray]] = {name: [] for name in metrics}
     for start in range(0, resamples, step):
         rows = rng.integers(0, len(y), (min(step, resamples - start), len(y)))
-        drawn = Resamples.of(posts, rows) if posts is not None else None
-        for name, metric in metrics.items():
-            own = TWINS[metric](drawn) if name in counted else metric(y[rows], predictions[:, rows])
-            scores[name].append(own)
+        found = {name: metric(y[rows], predictions[:, rows]) for name, metric in copied.items()}
+        if posts is not None:
+            drawn = Resamples.of(posts, rows)
+            found |= {name: twin(drawn) for name, twin in twins.items()}
+        for name, of_rows in found.items():
+            scores[name].append(of_rows)
     return {name: np.concatenate(parts, axis=1) for name, parts in scores.items() if parts}
 
 
