@@ -245,5 +245,5 @@ def test_shares_sum_to_one_or_are_zero():
 
 def test_threads_are_those_asked_for_or_what_the_rows_are_worth(monkeypatch):
     monkeypatch.setattr("os.cpu_count", lambda: 4)
-    assert [boosting.threads(None, rows) for rows in (0, 9_999, 10_000, 10**6)] == [1, 1, 2, 4]
+    assert [boosting.threads(None, rows) for rows in (0, 39_999, 40_000, 10**6)] == [1, 1, 2, 4]
     assert boosting.threads(3, 10) == 3
