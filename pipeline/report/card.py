@@ -103,8 +103,8 @@ def _parts(paths: Paths, p: Params) -> list[str]:
 def _part(own: Any, train: Any, p: Params) -> dict[str, str]:
     told = {"posts": f"{len(own):,}"}
     if "user_id" in own:
-        users = own["user_id"].dropna().unique()
-        told |= {"users": f"{len(users):,}", "new users": f"{np.sum(~np.isin(users, train['user_id'].dropna())):,}"}
+        users = own["user_id"].dropna().drop_duplicates()
+        told |= {"users": f"{len(users):,}", "new users": f"{(~users.isin(train['user_id'])).sum():,}"}
     if "posted_at" in own and own["posted_at"].notna().any():
         told |= {"from": f"{own['posted_at'].min():%Y-%m-%d}", "to": f"{own['posted_at'].max():%Y-%m-%d}"}
     for target in (target for target in p.dataset.targets if own[target].notna().any()):
