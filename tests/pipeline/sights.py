@@ -97,7 +97,8 @@ def write(paths, folder, *, n=12, side=3, region=(0, 2), size=(60, 40), words=No
         arguments = {"features": {"regions": ["regions"], "words": ["words"]}, **entry}
         made, learned = Entry(name, arguments.pop("model"), arguments=arguments), Learned({"name": "identity"})
         targets = dict.fromkeys(("likes", "views"), learned)
-        described[name] = Trained(paths.model(name), made, True, None, (3, 4), {"words": metadata}, targets)
+        features = {"regions": {"untrained": False}, "words": metadata}
+        described[name] = Trained(paths.model(name), made, True, None, (3, 4), features, targets)
         described[name].write()
         store.write_frame(paths.predictions(name), predictions(post_id, i))
         if described[name].looks:

@@ -58,7 +58,7 @@ def test_same_numbers_same_bytes(with_images):
         return {p.name: p.read_bytes() for p in with_images.results.rglob("*") if p.is_file()}
 
     first = files()
-    assert len(first) == 13
+    assert len(first) == 14
     assert files() == first
 
 
