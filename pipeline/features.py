@@ -43,7 +43,8 @@ def run(paths: Paths, p: Params, name: str) -> None:
         _write_nothing(paths, name, left_out)
         return
     extractor = Extractor.make(entry, p.compute)
-    links.link(paths.files(name), extractor.feature.files())  # weights may lie elsewhere than when this was planned
+    # Weights may lie elsewhere than when this was planned.
+    links.link(paths.files("features", name), extractor.feature.files())
     columns = [] if isinstance(extractor.feature, ImageFeature) else plan["columns"]
     posts = store.read_frame(paths.posts, ["post_id", *columns])
     if isinstance(extractor.feature, PostsFeature):

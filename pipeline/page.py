@@ -4,6 +4,7 @@
 """
 
 import logging
+import socket
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -30,6 +31,7 @@ def main(paths: Paths = Paths(), arguments: Sequence[str] | None = None) -> None
         raise UserError(f"--port {asked.port}: a port is a number from 1 to {2**16 - 1}")
     if not is_loopback(asked.host):
         log.warning("--host %s: everybody who reaches this machine can read and ask; there is no password", asked.host)
+    listening = _listen(asked.host, asked.port)
     page = app.make(paths, host=asked.host, warm=True)
     settings = {"log_level": "warning", "access_log": False, "server_header": False, "proxy_headers": False}
     server = uvicorn.Server(
@@ -38,8 +40,17 @@ def main(paths: Paths = Paths(), arguments: Sequence[str] | None = None) -> None
     log.info("http://%s:%d (Ctrl-C ends it)", asked.host, asked.port)
     for room in ("pipeline", "features"):  # what they did with each draft
         logging.getLogger(room).setLevel(logging.WARNING)
-    with suppress(KeyboardInterrupt):
-        server.run()
+    with listening, suppress(KeyboardInterrupt):
+        server.run(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket there. Raises `UserError` where none can be had."""
+    try:
+        (family, *_), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise UserError(f"--host {host} --port {port}: {error.strerror}; name others") from None
 
 
 if __name__ == "__main__":

@@ -202,12 +202,15 @@ def _link_files(
     paths: Paths, p: params.Params, reasons: Mapping[str, str | None], systems: Mapping[str, models.Learner]
 ) -> None:
     """Link to what entries of features and of `systems` name, once it is found to fit."""
-    files = {name: [] if reasons[name] else _looked_up(entry) for name, entry in p.features.items()}
-    named = {f"systems.{name}": _named(name, system) for name, system in systems.items()}
-    files |= {name: found for name, found in named.items() if found}
-    links.keep(paths.files("any").parent, list(files))
-    for name, found in files.items():
-        links.link(paths.files(name), found)
+    files = {
+        "features": {name: [] if reasons[name] else _looked_up(entry) for name, entry in p.features.items()},
+        "systems": {name: _named(name, system) for name, system in systems.items()},
+    }
+    links.keep(paths.files("any", "any").parents[1], list(files))
+    for kind, named in files.items():
+        links.keep(paths.files(kind, "any").parent, list(named))
+        for name, found in named.items():
+            links.link(paths.files(kind, name), found)
 
 
 def _named(name: str, system: models.Learner) -> list[Path]:

@@ -1,5 +1,6 @@
 """A copy of the project in which DVC runs, with a small dataset of its own."""
 
+import json
 import os
 import re
 import shutil
@@ -64,7 +65,7 @@ class Project:
 
     def set_params(self, params: dict) -> None:
         with (self.root / "params.yaml").open("w") as file:
-            YAML().dump(params, file)
+            YAML().dump(json.loads(json.dumps(params)), file)  # no aliases: what entries share, -S changes for none
 
     def keep_rows(self, n: int) -> None:
         """Leave the first `n` posts of the table, all of which stand in all.csv."""

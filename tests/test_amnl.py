@@ -75,7 +75,7 @@ def test_tables_1_to_4_are_complete(ran):
 
 def test_words_start_from_the_vectors_named(ran):
     assert Trained.open(ran, "amnl_text").targets["shares"].report[0]["words_with_given_vectors"] == 2
-    assert (ran.files("systems.amnl") / "0-vectors.txt").is_symlink()
+    assert (ran.files("systems", "amnl") / "0-vectors.txt").is_symlink()
     assert store.read_json(ran.inputs("amnl"))["files"] != store.read_json(ran.inputs("amnl_image"))["files"] == []
 
 

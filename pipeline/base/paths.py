@@ -100,9 +100,9 @@ class Paths:
         """What can run on this dataset; `kind` is `features` or `systems`."""
         return self.root / "data/plan" / kind / f"{name}.json"
 
-    def files(self, entry: str) -> Path:
-        """Folder of links to the files that an entry names: of a feature by its name, else `systems.<name>`."""
-        return self.root / "data/files" / entry
+    def files(self, kind: str, name: str) -> Path:
+        """Folder of links to the files that an entry names; `kind` is `features` or `systems`."""
+        return self.root / "data/files" / kind / name
 
     def inputs(self, system: str) -> Path:
         """Hashes of exactly what one system reads."""

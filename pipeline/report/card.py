@@ -97,7 +97,8 @@ def _parts(paths: Paths, p: Params) -> list[str]:
         store.read_frame(paths.splits, ["post_id", "part"]), on="post_id", validate="one_to_one"
     )
     parts = {part: frame[frame["part"] == part] for part in PARTS}
-    return render(pd.DataFrame([{"part": part, **_part(own, parts["train"], p)} for part, own in parts.items()]))
+    rows = [{"part": part, **_part(own, parts["train"], p)} for part, own in parts.items()]
+    return render(pd.DataFrame(rows).fillna(UNDEFINED))
 
 
 def _part(own: Any, train: Any, p: Params) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """Links to files that lie elsewhere, on which a stage depends as on the files themselves.
 
 DVC follows them, but neither to a folder nor to a file that is gone: as an output of a stage, such a link would keep
-it from running again. So nobody owns their folder, data/files/<feature>; whoever depends on it depends on the plan too.
+it from running again. So nobody owns their folder, data/files/<kind>/<name>; whoever depends on it depends on the plan
+too.
 """
 
 import os
@@ -40,4 +41,4 @@ def keep(parent: Path, names: Sequence[str]) -> None:
 
 
 def _target(file: Path, folder: Path) -> str:
-    return os.path.relpath(file, folder) if file.is_relative_to(folder.parents[2]) else str(file)
+    return os.path.relpath(file, folder) if file.is_relative_to(folder.parents[3]) else str(file)

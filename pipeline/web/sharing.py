@@ -3,23 +3,16 @@
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
-from starlette.requests import Request
-from starlette.responses import Response
 
 from pipeline import rank
 from pipeline.base.errors import MissingColumn, UserError
 from pipeline.web import fields, forms
-from pipeline.web.asking import proposed, read_form, starts
 from pipeline.web.desk import NotThere
-from pipeline.web.words import sentence
-
-if TYPE_CHECKING:
-    from pipeline.web.app import Page
+from pipeline.web.form_page import FormPage
 
 SHOWN = 20
 """Followers named a draft."""
@@ -39,54 +32,14 @@ class Followers:
     """Whether all of several have the same score."""
 
 
-class SharePage:
+class SharePage(FormPage):
     """Asks one ranker about the followers of a user."""
 
-    def __init__(self, page: "Page"):
-        self._page = page
+    template, ranks = "share.html", True
+    other = "ranks nothing"
 
-    async def show(self, request: Request) -> Response:
-        """The empty form."""
-        chosen = request.query_params.get("system")
-        return await run_in_threadpool(lambda: self._page.render("share.html", **self._form(chosen, {})))
-
-    async def answer(self, request: Request) -> Response:
-        """The answer to a form, above the same form."""
-        with self._page.line.place():
-            async with read_form(self._page, request) as form:
-                return await self._page.line.run(self._answer, form)
-
-    def _answer(self, form: FormData) -> Response:
-        given = {key: value for key, value in form.items() if isinstance(value, str)}
-        shown = self._form(given.get("system"), given)
-        if given.get("act") == "form":
-            return self._page.render("share.html", **shown)
-        try:
-            found = self._ask(form, shown)
-        except UserError as error:
-            return self._page.render("share.html", 422, **{**shown, "problem": sentence(error)})
-        return self._page.render("share.html", **{**shown, "found": found})
-
-    def _form(self, system: str | None, given: dict[str, str]) -> dict[str, Any]:
-        desk = self._page.desk
-        systems = desk.askable(ranks=True)
-        if not systems:
-            raise NotThere("nothing that ranks is trained here: it takes a dataset that knows who follows whom")
-        chosen = system or systems[0]
-        if chosen not in systems:
-            desk.trained(chosen)
-            raise NotThere(f"{chosen} ranks nothing; choose one of the list")
-        own = fields.of(desk.reads(chosen), desk.past(), desk.params(), chosen)
-        return {
-            "system": chosen,
-            "systems": systems,
-            "most": fields.MOST,
-            "fields": own,
-            "given": {"days": f"{desk.past().usual_days():g}", **starts(own, desk), **given},
-            "proposed": proposed(own, desk),
-            "found": None,
-            "problem": None,
-        }
+    def _nothing(self) -> UserError:
+        return NotThere("nothing that ranks is trained here: it takes a dataset that knows who follows whom")
 
     def _ask(self, form: FormData, shown: dict[str, Any]) -> list[Followers]:
         desk, p, own = self._page.desk, self._page.desk.params(), shown["fields"]

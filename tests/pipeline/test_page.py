@@ -1,4 +1,5 @@
 import logging
+import socket
 
 import pytest
 import uvicorn
@@ -18,7 +19,8 @@ def _loud_again():
 def served(monkeypatch):
     """Settings of the servers that would have run."""
     found = []
-    monkeypatch.setattr(uvicorn.Server, "run", lambda server: found.append(server.config))
+    monkeypatch.setattr(uvicorn.Server, "run", lambda server, sockets: found.append(server.config))
+    monkeypatch.setattr(page, "_listen", lambda host, port: socket.socket())  # others may listen on 8000
     return found
 
 
@@ -38,9 +40,18 @@ def test_a_port_that_cannot_be_is_refused(project, served, port):
     assert served == []
 
 
+def test_a_port_that_is_taken_is_one_line(project, monkeypatch):
+    monkeypatch.setattr(uvicorn.Server, "run", lambda *_, **__: pytest.fail("it serves"))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UserError, match=rf"^--host 127\.0\.0\.1 --port {port}: .*; name others$"):
+            page.main(project(), ["--port", str(port)])
+
+
 def test_an_interrupt_ends_it_quietly(project, monkeypatch):
-    def interrupted(_):
+    def interrupted(_, sockets):
         raise KeyboardInterrupt
 
+    monkeypatch.setattr(page, "_listen", lambda host, port: socket.socket())
     monkeypatch.setattr(uvicorn.Server, "run", interrupted)
     page.main(project(), [])

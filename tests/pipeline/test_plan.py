@@ -266,11 +266,13 @@ def test_files_that_features_name_are_linked_one_by_one(project, make_posts, tmp
     store.write_frame(paths.posts, make_posts(30).drop(columns="brightness"))
     for _ in range(2):
         plan.main(paths)
-        links = {name: sorted(link.resolve() for link in paths.files(name).glob("[0-9]*")) for name in features}
+        links = {
+            name: sorted(link.resolve() for link in paths.files("features", name).glob("[0-9]*")) for name in features
+        }
         assert links["glove"] == [vectors]
         assert links["clip_image"] == sorted(weights.iterdir())
         assert links["image_stats"] == []
-        assert store.read_json(paths.files("image_stats") / "files.json") == []
+        assert store.read_json(paths.files("features", "image_stats") / "files.json") == []
     vectors.unlink()
     with pytest.raises(
         UserError, match=r"features\.glove\.vectors: .*vec\.txt: no such file; name one of word vectors"

@@ -408,7 +408,7 @@ def test_a_feature_links_the_files_it_reads(project):
     """They may lie elsewhere than when it was planned: in another environment, say."""
     paths, p = project(60, sentence={})
     for _ in range(2):
-        shutil.rmtree(paths.files("sentence"), ignore_errors=True)
+        shutil.rmtree(paths.files("features", "sentence"), ignore_errors=True)
         features.run(paths, p, "sentence")
-        linked = [link.resolve().name for link in paths.files("sentence").glob("[0-9]*")]
+        linked = [link.resolve().name for link in paths.files("features", "sentence").glob("[0-9]*")]
         assert {"weights.npz", "sp.model", "embedder.py"} <= set(linked)

@@ -9,7 +9,7 @@ from pipeline.storage import links, store
 
 @pytest.fixture
 def folder(tmp_path):
-    return tmp_path / "project/data/files/glove"
+    return tmp_path / "project/data/files/features/glove"
 
 
 def found(folder):
@@ -19,7 +19,7 @@ def found(folder):
 def test_links_are_of_the_files_and_of_nothing_else(folder, tmp_path):
     own, other = tmp_path / "project/venv/weights", tmp_path / "weights"
     links.link(folder, [own, other])
-    assert found(folder) == {"0-weights": "../../../venv/weights", "1-weights": str(other)}
+    assert found(folder) == {"0-weights": "../../../../venv/weights", "1-weights": str(other)}
     assert store.read_json(folder / links.NAMES) == ["weights", "weights"]
     links.link(folder, [other])
     assert found(folder) == {"0-weights": str(other)}
