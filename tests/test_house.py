@@ -109,7 +109,7 @@ TOOLS = {
     "ipykernel": ("tests/notebooks/test_notebooks.py", '"ipykernel_launcher"'),
     "pre-commit": (".pre-commit-config.yaml", "repos:"),
     "pytest-xdist": ("Makefile", "pytest -n logical"),
-    "python-multipart": ("pipeline/web/asking.py", "request.form("),  # by Starlette
+    "python-multipart": ("pipeline/web/form_page.py", "request.form("),  # by Starlette
     "ruff": ("Makefile", "\truff check"),
     "uv": ("Makefile", "-m uv"),
 }
