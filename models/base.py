@@ -15,6 +15,7 @@ import inspect
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
@@ -220,6 +221,25 @@ def make(entry: Entry, **given: Any) -> Any:
         return cls(**arguments)
     except UserError as error:
         raise UserError(f"{where}: {error}") from None
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What plans and trained systems tell of a learner, so that to know it nobody imports its class, and PyTorch."""
+
+    ranks: bool = False
+    """Whether it is a ranker."""
+    blends: bool = False
+    """Whether it is an average of other entries."""
+    looks: bool = False
+    """As the class says."""
+    modalities: Sequence[str] = ()
+    """As the class says."""
+
+    @classmethod
+    def of(cls, learner: Learner) -> "Kind":
+        """That of a system, ranker or average."""
+        return cls(isinstance(learner, Ranker), isinstance(learner, Combiner), learner.looks, tuple(learner.modalities))
 
 
 def ranks(entry: Entry) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from models.base import blends, flat, make, ranks, system_class
+from models.base import Kind, flat, make
 from models.parts import intervals
 from models.parts.intervals import Conformal
 from pipeline.base.code import hash_file
@@ -40,6 +40,8 @@ class Learned:
 
     transform: dict[str, Any]
     """Arguments of the target's `Transform`; a ranker has none."""
+    columns: Sequence[str] = ()
+    """Columns of posts that a system reads beside its features to predict it."""
     report: BySeed = field(default_factory=dict)
     chosen: BySeed = field(default_factory=dict)
     importance: BySeed = field(default_factory=dict)
@@ -59,6 +61,8 @@ class Trained:
     """Metadata of the features it reads, by name."""
     targets: Mapping[str, Learned] = field(default_factory=dict)
     """By target; a ranker's is `pipeline.base.targets.SHARES`."""
+    kind: Kind = Kind()
+    """What it is, as the plan says."""
     files: Mapping[str, str] = field(default_factory=dict)
     """sha256 of each file that it learned, by its path in the folder; written by `write`."""
 
@@ -74,7 +78,7 @@ class Trained:
         A blend is opened with its parts.
         """
         trained = cls._read(paths.model(name))
-        if not trained.run or not blends(trained.entry):
+        if not trained.run or not trained.kind.blends:
             return trained
         from models.blended import Blended  # is one itself
 
@@ -84,17 +88,17 @@ class Trained:
     def _read(cls, folder: Path) -> "Trained":
         try:
             content = json.loads(store.existing(folder / FILE).read_text(encoding="utf-8"))
-            whole = content.pop(SEAL) == _seal(content)
+            whole = content.pop(SEAL) == _seal(content) and "kind" in content
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             whole = False
         if not whole:
             raise _damaged(folder, FILE)
         targets = {
-            target: Learned(**{k: v if k == "transform" else _by_seed(v) for k, v in told.items()})
+            target: Learned(**{k: _by_seed(v) if k in _OF_SEEDS else v for k, v in told.items()})
             for target, told in content.pop("targets").items()
         }
-        entry, seeds = _entry(content.pop("entry")), tuple(content.pop("seeds"))
-        return cls(folder=folder, entry=entry, seeds=seeds, targets=targets, **content)
+        entry, seeds, kind = _entry(content.pop("entry")), tuple(content.pop("seeds")), Kind(**content.pop("kind"))
+        return cls(folder=folder, entry=entry, seeds=seeds, kind=kind, targets=targets, **content)
 
     def write(self) -> None:
         """Write what `open` reads."""
@@ -146,7 +150,7 @@ class Trained:
 
     def needs(self, target: str) -> tuple[str, ...]:
         """Columns of posts it reads beside its features to predict a target."""
-        return self.unfitted().reads(target, self.targets[target].transform["name"])
+        return tuple(self.targets[target].columns)
 
     def past(self, paths: Paths, target: str) -> Examples | None:
         """The posts of the dataset, for a system that looks back; None for others.
@@ -177,16 +181,6 @@ class Trained:
         """Scores [n] of pairs by a ranker, as `Ranker.score` has them, mean over seeds."""
         return np.mean([system.score(users, posts) for system in self.systems(SHARES)], axis=0)
 
-    @property
-    def ranks(self) -> bool:
-        """Whether it is a ranker."""
-        return ranks(self.entry)
-
-    @property
-    def looks(self) -> bool:
-        """Whether the system has attention."""
-        return system_class(self.entry.module).looks
-
 
 def predictions(paths: Paths, name: str, columns: Sequence[str] = PREDICTED) -> pd.DataFrame:
     """What one system predicted, a row a post, target, part and seed; of a ranker, with its `columns`, a row a pair.
@@ -214,6 +208,9 @@ def _seal(content: Mapping[str, Any]) -> str:
 def _entry(content: dict[str, Any]) -> Entry:
     asked = content.pop("intervals", None)
     return Entry(**content, intervals=None if asked is None else Intervals(**asked))
+
+
+_OF_SEEDS = ("report", "chosen", "importance", "curve")
 
 
 def _by_seed(told: Mapping[str, Any]) -> BySeed:

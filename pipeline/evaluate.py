@@ -31,8 +31,8 @@ def main(paths: Paths = Paths()) -> None:
     ran = [name for name, trained in systems.items() if trained.run]
     if not ran:
         raise UserError("systems: none of them can run on this dataset; data/plan/systems/ says why")
-    popularity = {name: trained for name, trained in systems.items() if not trained.ranks}
-    rankers = {name: trained for name, trained in systems.items() if trained.ranks}
+    popularity = {name: trained for name, trained in systems.items() if not trained.kind.ranks}
+    rankers = {name: trained for name, trained in systems.items() if trained.kind.ranks}
     comparisons = compare(paths, [name for name in popularity if name in ran], p.dataset.targets)
     ranked = compare_rankers(paths, [name for name in rankers if name in ran])
     ceilings = {name for name, entry in p.systems.items() if entry.module == "ceiling"}

@@ -5,13 +5,12 @@ Training depends on this file and on nothing wider, so a changed feature re-trai
 
 from collections.abc import Iterable, Sequence
 
-from models import base as models
-from models.parts import intervals
+from models.base import flat
 from pipeline.base import params, targets
 from pipeline.base.code import hash_file, hashes
 from pipeline.base.errors import run_stage
 from pipeline.base.paths import Paths
-from pipeline.storage import plans, store
+from pipeline.storage import links, plans, store
 
 
 def main(paths: Paths = Paths()) -> None:
@@ -19,21 +18,19 @@ def main(paths: Paths = Paths()) -> None:
     p = params.load(paths.params)
     splits = hash_file(store.existing(paths.splits))
     feature_hashes = {f: hash_file(store.existing(paths.feature(f))) for f in p.features}
-    feed = _feed(paths) if any(map(models.ranks, p.systems.values())) else {}
-    for name, entry in p.systems.items():
-        plan = plans.read(paths, "systems", name)
+    all_plans = {name: plans.read(paths, "systems", name) for name in p.systems}
+    feed = _feed(paths) if any(plan["ranks"] for plan in all_plans.values()) else {}
+    for name, plan in all_plans.items():
         columns = [*targets.columns_needed(p.dataset.targets), *plan["columns"]] if plan["run"] else []
         content = {
             "plan": plan,
             "splits": splits,
-            "features": {f: feature_hashes[f] for f in models.flat(plan["features"])},
+            "features": {f: feature_hashes[f] for f in flat(plan["features"])},
             "posts": hash_columns(paths, dict.fromkeys(columns)),
-            "code": hashes(f"models/{entry.module}.py"),
-            "files": [hash_file(file) for file in models.make(entry).files()] if plan["run"] else [],
+            "code": {k: v for module in plan["modules"] for k, v in hashes(f"models/{module}.py").items()},
+            "files": [hash_file(file) for file in links.linked(paths.files("systems", name))] if plan["run"] else [],
         }
-        if entry.intervals and entry.intervals.method == "cqr" and not models.blends(entry):
-            content["code"] |= hashes(f"models/{intervals.of_quantile(entry, 0.5).module}.py")
-        if plan["run"] and models.ranks(entry):
+        if plan["run"] and plan["ranks"]:
             content |= {"posts": hash_columns(paths, _shown(paths, plan["columns"]))}
             content |= {"feed": feed, "comments": p.ranking.comments}
         store.write_json(paths.inputs(name), content)

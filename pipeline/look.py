@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 POSTS = 256
 """Looked at together: what their regions take in memory."""
-REASONS = 200
+REASONS = 100
 """Test posts whose predictions are explained."""
 
 
@@ -44,9 +44,9 @@ def main(paths: Paths = Paths()) -> None:
     store.empty(paths.reasons("any").parent)
     for name in p.systems:
         trained = Trained.open(paths, name)
-        if trained.run and trained.looks:
-            _write_ranker(paths, trained) if trained.ranks else write(paths, trained, target)
-        if trained.run and not trained.ranks:
+        if trained.run and trained.kind.looks:
+            _write_ranker(paths, trained) if trained.kind.ranks else write(paths, trained, target)
+        if trained.run and not trained.kind.ranks:
             write_reasons(paths, trained)
 
 

@@ -60,6 +60,8 @@ def main(paths: Paths = Paths()) -> None:
         if isinstance(system, models.Combiner)
     }
     for name, entry in p.systems.items():
+        kind = models.Kind.of(systems[name])
+        plans[name] |= {"ranks": kind.ranks, "blends": kind.blends, "modules": [entry.module]}
         plan_intervals(entry, plans[name], p.dataset, available, p.systems)
     if p.dataset.missing == "fail":
         _check_nothing_is_left_out(systems, plans, reasons)
@@ -74,6 +76,7 @@ def main(paths: Paths = Paths()) -> None:
             log.warning("systems.%s: %s%s", name, plan["why"], "" if plan["run"] else ": left out")
         store.write_json(paths.plan("systems", name), plan)
     store.write_json(paths.plan("candidates", "ranking"), {"run": any(plans[name]["run"] for name in rankers)})
+    store.write_json(paths.entries, {"features": list(p.features), "systems": list(p.systems)})
     # Constant files: whoever depends on them runs after the check and never again because of it.
     for stage in ("images", "split"):
         store.write_json(paths.root / f"data/plan/{stage}.json", {"run": True})
@@ -158,7 +161,10 @@ def plan_system(
 def plan_intervals(
     entry: Entry, plan: dict[str, Any], section: Dataset, available: Collection[str], entries: Mapping[str, Entry]
 ) -> None:
-    """Add to a system's plan the column that its intervals are calibrated by, or that the data lacks it."""
+    """Add to a system's plan the module that learns its intervals, and the column that they are calibrated by.
+
+    Or that the data lacks it.
+    """
     if entry.intervals is None:
         return
     where, by = f"systems.{entry.name}.intervals", entry.intervals.by
@@ -169,6 +175,7 @@ def plan_intervals(
             raise UserError(f"{where}.method: cqr weighs the intervals of parts, and none has any; give constant")
     else:
         intervals.make(entry)
+        plan["modules"] += [intervals.of_quantile(entry, 0.5).module] if entry.intervals.method == "cqr" else []
     if by is None:
         return
     if by in (*section.targets, HORIZON):

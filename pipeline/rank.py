@@ -90,7 +90,7 @@ def for_followers(
 
 def _ranker(paths: Paths, system: str) -> Trained:
     trained = find(paths, system)
-    if not trained.ranks:
+    if not trained.kind.ranks:
         raise UserError(f"--system {system}: it predicts counts and ranks nothing; ask python -m pipeline.predict")
     return trained
 

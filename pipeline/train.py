@@ -49,11 +49,12 @@ def train(paths: Paths, p: Params, name: str) -> None:
         raise UserError(f"systems.{name}: no such entry; known: {', '.join(p.systems)}")
     plan = plans.read(paths, "systems", name)
     folder = store.empty(paths.model(name))
-    trained = Trained(folder, p.systems[name], plan["run"], plan["why"])
-    predictions = [_nothing(RANKED if trained.ranks else PREDICTED)]
-    if trained.ranks and plan["run"]:
+    kind = models.Kind(plan["ranks"], plan["blends"])
+    trained = Trained(folder, p.systems[name], plan["run"], plan["why"], kind=kind)
+    predictions = [_nothing(RANKED if trained.kind.ranks else PREDICTED)]
+    if trained.kind.ranks and plan["run"]:
         trained = _with_lists(paths, p, trained)
-    if trained.run and not models.blends(trained.entry):
+    if trained.run and not trained.kind.blends:
         predictions, trained = _train_all(paths, p, replace(trained, entry=_planned(trained.entry, plan)))
     elif not trained.run:
         log.warning("systems.%s left out: %s", name, trained.why)
@@ -96,13 +97,15 @@ def _planned(entry: Entry, plan: dict[str, Any]) -> Entry:
 
 def _train_all(paths: Paths, p: Params, trained: Trained) -> tuple[list[pd.DataFrame], Trained]:
     """Train a system or ranker from every seed; its predictions, and what is to be known of it."""
-    used = models.flat(trained.unfitted().features)
+    learner = trained.unfitted()
+    used = models.flat(learner.features)
     trained = replace(
         trained,
+        kind=models.Kind.of(learner),
         seeds=tuple(p.seed + i for i in range(trained.entry.seeds)),
         features={f: store.feature_metadata(paths.feature(f)) for f in used},
     )
-    train_one = _train_ranker if trained.ranks else _train_system
+    train_one = _train_ranker if trained.kind.ranks else _train_system
     frames, learned = train_one(paths, p, trained)
     return frames, replace(trained, targets=learned)
 
@@ -114,7 +117,7 @@ def _train_system(paths: Paths, p: Params, trained: Trained) -> tuple[list[pd.Da
     frames, learned = [], {}
     for target, transform_name in p.dataset.targets.items():
         parts, transform = data.parts(target, transform_name, [*probe.reads(target, transform_name), *groups])
-        learned[target] = Learned(transform.state())
+        learned[target] = Learned(transform.state(), probe.reads(target, transform_name))
         for seed in trained.seeds:
             system = _fit(paths, p, trained, target, seed, parts["train"], parts["validation"])
             around = _calibrated(system, trained.entry, seed, parts["train"], parts["validation"])
@@ -141,8 +144,8 @@ def _train_ranker(paths: Paths, p: Params, trained: Trained) -> tuple[list[pd.Da
 
 def _fit(paths: Paths, p: Params, trained: Trained, target: str, seed: int, train: Any, validation: Any) -> Any:
     """Train one system or ranker."""
-    entry, name = trained.entry, trained.name
-    log.info("%s: %s, seed %d, %d training %s", name, target, seed, len(train), "lists" if trained.ranks else "posts")
+    entry, name, rows = trained.entry, trained.name, "lists" if trained.kind.ranks else "posts"
+    log.info("%s: %s, seed %d, %d training %s", name, target, seed, len(train), rows)
     # Asking for one imports PyTorch, which takes longer than most systems train that need none.
     device = replace(p.compute, scheduler=None).pick_device() if models.runs_on_device(entry) else "cpu"
     # States of other code are those of another training.

@@ -55,7 +55,7 @@ class Forecaster:
         `cache` as in `Featured`.
         """
         self._paths, self.trained = paths, find(paths, name)
-        if self.trained.ranks:
+        if self.trained.kind.ranks:
             raise UserError(
                 f"--system {name}: it puts posts in order for users and predicts no count; ask python -m pipeline.rank"
             )

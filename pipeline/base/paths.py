@@ -100,6 +100,11 @@ class Paths:
         """What can run on this dataset; `kind` is `features` or `systems`."""
         return self.root / "data/plan" / kind / f"{name}.json"
 
+    @property
+    def entries(self) -> Path:
+        """The names of all entries of params.yaml, in their order there."""
+        return self.root / "data/plan/entries.json"
+
     def files(self, kind: str, name: str) -> Path:
         """Folder of links to the files that an entry names; `kind` is `features` or `systems`."""
         return self.root / "data/files" / kind / name

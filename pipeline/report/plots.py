@@ -125,6 +125,9 @@ def draw_rankers(
 
 def save(figure: Figure, path: Path) -> None:
     """Write a PNG without a date or a version in it."""
+    if layout := figure.get_layout_engine():  # or Matplotlib draws all of it twice: to lay it out, and to write it
+        layout.execute(figure)
+        figure.set_layout_engine("none")
     with store.atomic(path) as temporary:
         figure.savefig(temporary, format="png", metadata={"Software": None}, pil_kwargs={"optimize": True})
 

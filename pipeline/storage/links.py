@@ -33,6 +33,11 @@ def link(folder: Path, files: Sequence[Path]) -> None:
     store.write_json(folder / NAMES, [file.name for file in files])
 
 
+def linked(folder: Path) -> list[Path]:
+    """The links in `folder`, sorted."""
+    return sorted(path for path in folder.iterdir() if path.name != NAMES)
+
+
 def keep(parent: Path, names: Sequence[str]) -> None:
     """Remove all folders of links in `parent` but those named."""
     for folder in parent.iterdir() if parent.is_dir() else ():

@@ -6,7 +6,8 @@ from pipeline.base.paths import Paths
 from pipeline.storage import store
 
 _ANY = {"run": bool, "why": str | None, "columns": list[str]}
-KINDS = {"features": _ANY, "systems": {**_ANY, "features": list[str] | dict[str, list[str]]}}
+_OF_SYSTEMS = {"features": list[str] | dict[str, list[str]], "ranks": bool, "blends": bool, "modules": list[str]}
+KINDS = {"features": _ANY, "systems": {**_ANY, **_OF_SYSTEMS}}
 """What a plan says, and the type of it."""
 
 

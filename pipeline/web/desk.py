@@ -81,7 +81,7 @@ class Desk:
         except UserError as error:  # one that is damaged leaves the others
             log.warning("%s", error)
             return False
-        return trained.run and trained.ranks == ranks and trained.entry.module != "ceiling"
+        return trained.run and trained.kind.ranks == ranks and trained.entry.module != "ceiling"
 
     def _board(self, task: Task) -> list[str]:
         """Systems of the first target's leaderboard, the best first; none before there is one."""

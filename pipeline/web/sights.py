@@ -26,7 +26,7 @@ class Sight:
 
 def sights(forecaster: Forecaster, asked: Asked) -> list[Sight | None]:
     """Of each draft [n], by the first target and the first seed; None where the system does not look."""
-    if not forecaster.trained.looks:
+    if not forecaster.trained.kind.looks:
         return [None] * len(asked.drafts)
     target, posts = next(iter(asked.examples.items()))
     system = forecaster.first(target)

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from models import base, trained
-from models.base import System
+from models import base
+from models.base import Kind, System
 from models.trained import Learned, Trained
 from pipeline import images, look
 from pipeline.base.compute import Compute
@@ -66,8 +66,7 @@ STUBS = {"lantern": Lantern, "blind": Blind}
 def known(monkeypatch):
     """Let params.yaml name the stubs as models."""
     real = base.system_class
-    for module in (base, trained):
-        monkeypatch.setattr(module, "system_class", lambda name: STUBS.get(name) or real(name))
+    monkeypatch.setattr(base, "system_class", lambda name: STUBS.get(name) or real(name))
 
 
 def lit(n, side, region):
@@ -95,13 +94,14 @@ def write(paths, folder, *, n=12, side=3, region=(0, 2), size=(60, 40), words=No
     described = {}
     for i, (name, entry) in enumerate((systems or {"looker": {"model": "lantern"}}).items()):
         arguments = {"features": {"regions": ["regions"], "words": ["words"]}, **entry}
-        made, learned = Entry(name, arguments.pop("model"), arguments=arguments), Learned({"name": "identity"})
+        made = Entry(name, arguments.pop("model"), arguments=arguments)
+        kind, learned = Kind.of(base.make(made)), Learned({"name": "identity"}, base.make(made).columns)
         targets = dict.fromkeys(("likes", "views"), learned)
         features = {"regions": {"untrained": False}, "words": metadata}
-        described[name] = Trained(paths.model(name), made, True, None, (3, 4), features, targets)
+        described[name] = Trained(paths.model(name), made, True, None, (3, 4), features, targets, kind)
         described[name].write()
         store.write_frame(paths.predictions(name), predictions(post_id, i))
-        if described[name].looks:
+        if described[name].kind.looks:
             look.write(paths, described[name], "likes")
     return described
 

@@ -61,7 +61,7 @@ def test_a_ranker_scores_the_lists_of_validation_and_test(ready):
         for column in ("list", "user_id", "post_id", "part"):
             assert own[column].tolist() == expected[column].tolist()
     trained = Trained.open(paths, "friends")
-    assert (trained.ranks, trained.run, trained.seeds) == (True, True, (0, 1))
+    assert (trained.kind.ranks, trained.run, trained.seeds) == (True, True, (0, 1))
     assert set(trained.targets) == {"shares"}
     users, posts = Feeds(paths, features=[], columns=[], comments="all").part("validation").pairs()
     assert trained.score(users, posts).tolist() == frame["score"][: len(users)].tolist()
@@ -70,7 +70,7 @@ def test_a_ranker_scores_the_lists_of_validation_and_test(ready):
 def test_systems_beside_rankers_run_as_ever(ready):
     paths = ready()
     assert list(run(paths, "mean")) == list(PREDICTED)
-    assert not Trained.open(paths, "mean").ranks
+    assert not Trained.open(paths, "mean").kind.ranks
 
 
 @pytest.mark.parametrize("without", ["interactions", "follows"])

@@ -9,7 +9,7 @@ from models.trained import ENDS, PREDICTED, Trained
 from pipeline import inputs, train
 from pipeline.base import params
 from pipeline.base.errors import UserError
-from pipeline.storage import store
+from pipeline.storage import links, store
 from pipeline.storage.examples import Dataset
 
 SMALL = {"n_estimators": 20, "max_depth": 2, "learning_rate": 0.2, "threads": 1}
@@ -49,7 +49,10 @@ def ready(project, make_posts):
         for name, entry in systems.items():
             roles = (entry or {}).get("features", [])
             columns = ["user_id"] if name == "user_mean" or "intervals" in (entry or {}) else []
-            default = {"run": True, "columns": columns, "features": roles, "why": None}
+            module = (entry or {}).get("model", name)
+            default = {"run": True, "columns": columns, "features": roles, "why": None, "modules": [module]}
+            default |= {"ranks": False, "blends": module == "blend"}
+            links.link(paths.files("systems", name), [])
             store.write_json(paths.plan("systems", name), default | (plans or {}).get(name, {}))
         return paths
 

@@ -16,7 +16,7 @@ def mean_weights(paths: Paths, systems: Mapping[str, Trained]) -> dict[str, dict
     """Mean weight of each modality over the test posts of the first target, by system; of the first seed."""
     found = {}
     for name, trained in systems.items():
-        modalities = trained.unfitted().modalities if trained.run and trained.looks else ()
+        modalities = trained.kind.modalities if trained.run and trained.kind.looks else ()
         weights = attention_of(paths, name).get(KIND) if modalities else None  # [n, k]; None without a test post
         if weights is not None:
             found[name] = dict(zip(modalities, weights.mean(axis=0).tolist(), strict=True))

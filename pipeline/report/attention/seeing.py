@@ -81,7 +81,7 @@ def viewers(paths: Paths, systems: Mapping[str, Trained], target: str) -> list[V
 
 
 def _looks(trained: Trained) -> bool:
-    return trained.looks and {"regions", "words"} <= set(trained.entry.arguments.get("features", ()))
+    return trained.kind.looks and {"regions", "words"} <= set(trained.entry.arguments.get("features", ()))
 
 
 def candidates(paths: Paths, viewer: Viewer) -> pd.DataFrame:

@@ -34,7 +34,7 @@ def draw(paths: Paths, systems: Mapping[str, Trained], transforms: Mapping[str, 
     """Write the picture into `folder`, where there is a system and a post for it."""
     target, transform = next(iter(transforms.items()))
     for trained in systems.values():
-        if trained.run and trained.looks and "past" in _kinds(paths, trained.name):
+        if trained.run and trained.kind.looks and "past" in _kinds(paths, trained.name):
             drawn = of_system(paths, Viewer(paths, trained, target), targets.label(target, transform))
             if drawn is not None:
                 with store.atomic(folder / "attention_past.png") as temporary:

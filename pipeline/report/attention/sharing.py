@@ -28,7 +28,7 @@ OTHERS = 5
 def draw(paths: Paths, systems: Mapping[str, Trained], folder: Path) -> None:
     """Write the picture into `folder`, where there is a ranker that looks and pictures to show."""
     for trained in systems.values():
-        if trained.run and trained.ranks and paths.attention(trained.name).exists():
+        if trained.run and trained.kind.ranks and paths.attention(trained.name).exists():
             drawn = of_ranker(paths, trained)
             if drawn is not None:
                 with store.atomic(folder / "attention_shares.png") as temporary:

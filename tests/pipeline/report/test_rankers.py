@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
+from models.base import Kind
 from models.trained import Learned, Trained
 from pipeline import evaluate
 from pipeline.base import params
@@ -58,7 +59,8 @@ def ranked(trained):
         for name, noise in rankers.items():
             store.write_frame(paths.predictions(name), scores(drawn, noise))
             told = Learned({}, report={0: {"posts": 3}, 1: {"posts": 5}}, curve={})
-            Trained(paths.model(name), Entry(name, "popularity"), True, None, (0, 1), {}, {"shares": told}).write()
+            entry, kind = Entry(name, "popularity"), Kind(ranks=True)
+            Trained(paths.model(name), entry, True, None, (0, 1), {}, {"shares": told}, kind).write()
         return paths
 
     return build
