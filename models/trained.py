@@ -61,7 +61,7 @@ class Trained:
     """Metadata of the features it reads, by name."""
     targets: Mapping[str, Learned] = field(default_factory=dict)
     """By target; a ranker's is `pipeline.base.targets.SHARES`."""
-    kind: Kind = Kind()
+    kind: Kind = field(default_factory=Kind)
     """What it is, as the plan says."""
     files: Mapping[str, str] = field(default_factory=dict)
     """sha256 of each file that it learned, by its path in the folder; written by `write`."""

@@ -119,6 +119,17 @@ class TimmNetwork(NetworkFeature):
 
         return timm_weights.build(self.source, self.seed, self._key)
 
+    @cached_property
+    def network(self) -> Any:
+        """The network on its device; what batch norms do is in the convolutions before them."""
+        import torch
+
+        from features.parts.folding import folded
+
+        pixels = torch.rand(1, *self.preprocessing["input_size"], generator=torch.Generator().manual_seed(0))
+        lighter = folded(self.build(), self.encode, self.normalisation(pixels))
+        return lighter.to(self.device, memory_format=self._layout)
+
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """Scaled and cropped, or squeezed, as the weights want it, uint8 [3, h, w]."""
         from PIL import Image

@@ -44,7 +44,7 @@ def test_all_tensors_have_their_places(packaged):
     for (theirs, tensor), (ours, other) in zip(packaged.items(), wanted.items(), strict=True):
         assert tensor.shape == other.shape
         assert theirs.rpartition(".")[2] == ours.rpartition(".")[2]
-    network = Efficientnet().network.state_dict()
+    network = Efficientnet().build().state_dict()
     assert len(network) == 294  # all but the layer of classes
     renamed = timm_weights.in_order(packaged)
     assert all(torch.equal(tensor, renamed[name]) for name, tensor in network.items())
