@@ -13,12 +13,15 @@ import torch
 from scipy import sparse
 
 from benchmarks.measure import Measure, seconds
+from models.famf import FAMF
 from models.parts import bpr, draws
 from models.parts.descent import Descent
+from pipeline import rank
 from pipeline.storage.examples import Examples
 from pipeline.storage.feed import Feed
 
-USERS, POSTS, TASTES, SHARES = 3_000, 8_000, 12, 300_000
+USERS, POSTS, TASTES, SHARES = 3_000, 10_000, 12, 300_000
+READERS = 1_000
 FACTORS, EPOCHS, RATE, PENALTY = 16, 10, 0.05, 0.005
 Scores = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Scores [n] of users and posts [n]."""
@@ -41,6 +44,25 @@ def run(folder: Path) -> Iterator[Measure]:
         if name != "ours":
             yield Measure("BPR, triples", f"{name}'s", speeds["ours"], speeds[name], "/s", "aim 1")
             yield Measure("BPR, AUC on shares held out", f"{name}'s", quality["ours"], quality[name], "", "aim 1")
+    yield scoring(feed_of(shares))
+
+
+def scoring(feed: Feed) -> Measure:
+    """Pairs a second of `READERS` users and all posts; the limit is to gather their vectors, as many at a time."""
+    ranker = FAMF(factors=FACTORS, descent=Descent(epochs=1, patience=None))
+    ranker.fit(feed, feed)
+    rows = np.repeat(np.arange(POSTS), READERS)
+    readers = np.tile(np.arange(READERS), POSTS)
+    users, posts = np.random.default_rng(0).normal(size=(2, POSTS, FACTORS + 1))
+    bare = of(users, posts)
+    blocks = [slice(start, start + rank.PAIRS) for start in range(0, len(rows), rank.PAIRS)]
+    said, limit = seconds(
+        lambda: rank.scores(ranker, feed.users[readers], feed.posts, rows),
+        lambda: np.concatenate([bare(readers[block], rows[block]) for block in blocks]),
+    )
+    return Measure(
+        f"scoring {READERS:,} users x {POSTS:,} posts", "gather and product", len(rows) / said, len(rows) / limit, "/s"
+    )
 
 
 def make() -> tuple[np.ndarray, np.ndarray]:
@@ -67,10 +89,10 @@ def auc(scores: Scores, shares: np.ndarray, held: np.ndarray) -> float:
     return float(np.mean(scores(held[0][use], held[1][use]) > scores(held[0][use], others[use])))
 
 
-def ours(shares: np.ndarray) -> Callable[[], Scores]:
-    """As `famf` trains."""
+def feed_of(shares: np.ndarray) -> Feed:
+    """The shares as rankers are fed them, without lists and follows."""
     nothing, users = np.empty(0, dtype=np.int64), np.arange(USERS).astype(str).astype(object)
-    feed = Feed(
+    return Feed(
         posts=Examples(pd.DataFrame({"post_id": np.arange(POSTS).astype(str)})),
         users=users,
         lists=nothing.reshape(0, 3),
@@ -84,6 +106,11 @@ def ours(shares: np.ndarray) -> Callable[[], Scores]:
         comments=pd.DataFrame(),
         known=POSTS,
     )
+
+
+def ours(shares: np.ndarray) -> Callable[[], Scores]:
+    """As `famf` trains."""
+    feed = feed_of(shares)
 
     def train() -> Scores:
         fitted = bpr.fit(

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from models.base import Ranker
 from models.trained import Trained
 from pipeline.asking.command import command, output, write
 from pipeline.asking.drafts import Drafts, Featured, read
@@ -62,7 +63,7 @@ def for_user(
     table = pd.DataFrame({"post_id": read_in.post_id})
     if status is not None:
         table["image"] = status
-    table["score"] = _scores(trained, np.full(len(posts), user, dtype=object), posts, rows)
+    table["score"] = scores(trained, np.full(len(posts), user, dtype=object), posts, rows)
     return table.assign(rank=_places(table["score"]))
 
 
@@ -83,7 +84,7 @@ def for_followers(
     rows = np.repeat(np.arange(len(posts)), len(followers))
     users = np.tile(followers, len(posts))
     table = pd.DataFrame({"post_id": read_in.post_id.to_numpy()[rows], "user_id": users, "draft": rows})
-    table["score"] = _scores(trained, users, posts, rows)
+    table["score"] = scores(trained, users, posts, rows)
     table["rank"] = _places(table.groupby("draft")["score"])
     return table.sort_values(["draft", "rank"], kind="stable", ignore_index=True).drop(columns="draft")
 
@@ -148,10 +149,10 @@ def _ids(paths: Paths, drafts: Drafts) -> np.ndarray:
     return np.where(known, drafts.post_id, unknown)
 
 
-def _scores(trained: Trained, users: np.ndarray, posts: Examples, rows: np.ndarray) -> np.ndarray:
-    """Scores [n] of users [n] and the posts at `rows` [n]."""
+def scores(ranker: Trained | Ranker, users: np.ndarray, posts: Examples, rows: np.ndarray) -> np.ndarray:
+    """Scores [n] of users [n] and the posts at `rows` [n], `PAIRS` at a time."""
     blocks = [slice(start, start + PAIRS) for start in range(0, len(rows), PAIRS)]
-    return np.concatenate([trained.score(users[block], posts.take(rows[block])) for block in blocks])
+    return np.concatenate([ranker.score(users[block], posts.take(rows[block])) for block in blocks])
 
 
 def _places(scores: pd.Series) -> pd.Series:

@@ -129,7 +129,7 @@ def save(figure: Figure, path: Path) -> None:
         layout.execute(figure)
         figure.set_layout_engine("none")
     with store.atomic(path) as temporary:
-        figure.savefig(temporary, format="png", metadata={"Software": None}, pil_kwargs={"optimize": True})
+        figure.savefig(temporary, format="png", metadata={"Software": None})
 
 
 def importances(systems: Mapping[str, Trained], target: str) -> dict[str, dict[str, float]]:

@@ -128,7 +128,7 @@ def png(drawn: Figure) -> bytes:
         numbers[whole == colour] = i
     small, file = Image.fromarray(numbers, "L"), io.BytesIO()
     small.putpalette([*fixed.ravel().tolist(), *(free.getpalette() or [])])
-    small.save(file, "PNG", optimize=True)
+    small.save(file, "PNG")
     return file.getvalue()
 
 
