@@ -50,27 +50,35 @@ def step(vectors: Vectors, triples: Triples, *, learning_rate: float, penalty: f
 
     A batch takes the sum of the steps of its triples: the learning rate means what it means a triple at a time.
     """
-    return _compiled(vectors.users, vectors.posts, *triples, learning_rate, 2 * learning_rate * penalty)
+    rate, decay = learning_rate, 2 * learning_rate * penalty
+    x = _compiled_margins(vectors.users, vectors.posts, *triples)  # [b]
+    e = np.exp(-np.abs(x))
+    _compiled_move(vectors.users, vectors.posts, *triples, rate * np.where(x > 0, e, x.dtype.type(1)) / (1 + e), decay)
+    return float(np.sum(np.log(1 + e) + np.maximum(-x, 0), dtype=np.float64))
 
 
-def _step_of_triples(
-    users: np.ndarray, posts: np.ndarray, u: np.ndarray, i: np.ndarray, j: np.ndarray, rate: float, decay: float
-) -> float:
-    """`step`, where what a triple reads shrinks by `decay`."""
-    b, f, loss, number = len(u), users.shape[1], 0.0, users.dtype.type
-    moves, shrink = np.empty((b, 3, f), users.dtype), number(decay)  # of p, q_i and q_j, all from where they stand
+def _margins(users: np.ndarray, posts: np.ndarray, u: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+    """x_ui - x_uj of triples, [b], by (1)."""
+    x = np.zeros(len(u), users.dtype)
+    for n in range(len(u)):
+        p, q_i, q_j = users[u[n]], posts[i[n]], posts[j[n]]
+        for k in range(users.shape[1]):
+            x[n] += p[k] * (q_i[k] - q_j[k])
+    return x
+
+
+def _move(
+    users: np.ndarray, posts: np.ndarray, u: np.ndarray, i: np.ndarray, j: np.ndarray, g: np.ndarray, decay: float
+) -> None:
+    """Move what triples read by `g` [b] times its slope of x, and shrink it by `decay`; all from where they stand."""
+    b, f, shrink = len(u), users.shape[1], users.dtype.type(decay)
+    moves = np.empty((b, 3, f), users.dtype)  # of p, q_i and q_j
     for n in range(b):
         p, q_i, q_j, move = users[u[n]], posts[i[n]], posts[j[n]], moves[n]
-        x = number(0)
         for k in range(f):
-            x += p[k] * (q_i[k] - q_j[k])  # (1)
-        e = np.exp(-np.abs(x))
-        loss += np.log1p(e) + max(-x, 0)
-        g = number(rate) * (e if x > 0 else number(1)) / (number(1) + e)  # how far from x to go up
-        for k in range(f):
-            move[0, k] = g * (q_i[k] - q_j[k]) - shrink * p[k]
-            move[1, k] = g * p[k] - shrink * q_i[k]
-            move[2, k] = -g * p[k] - shrink * q_j[k]
+            move[0, k] = g[n] * (q_i[k] - q_j[k]) - shrink * p[k]
+            move[1, k] = g[n] * p[k] - shrink * q_i[k]
+            move[2, k] = -g[n] * p[k] - shrink * q_j[k]
         move[0, 0] = 0
     for n in range(b):
         p, q_i, q_j, move = users[u[n]], posts[i[n]], posts[j[n]], moves[n]
@@ -80,11 +88,12 @@ def _step_of_triples(
             q_i[k] += move[1, k]
         for k in range(f):
             q_j[k] += move[2, k]
-    return loss
 
 
-_compiled = numba.njit(cache=True, fastmath={"reassoc", "contract"})(inspect.unwrap(_step_of_triples))
-"""A triple is too little work for calls of NumPy; what checks types while tests run cannot be compiled."""
+# A triple is too little work for calls of NumPy; what checks types while tests run cannot be compiled. Exponentials and
+# logarithms are NumPy's, which takes several at once.
+_compile = numba.njit(cache=True, fastmath={"reassoc", "contract"})
+_compiled_margins, _compiled_move = _compile(inspect.unwrap(_margins)), _compile(inspect.unwrap(_move))
 
 
 def add_at(table: np.ndarray, rows: np.ndarray, values: np.ndarray) -> None:
