@@ -59,11 +59,12 @@ def step(vectors: Vectors, triples: Triples, *, learning_rate: float, penalty: f
 
 def _margins(users: np.ndarray, posts: np.ndarray, u: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
     """x_ui - x_uj of triples, [b], by (1)."""
-    x = np.zeros(len(u), users.dtype)
+    x = np.empty(len(u), users.dtype)
     for n in range(len(u)):
-        p, q_i, q_j = users[u[n]], posts[i[n]], posts[j[n]]
+        p, q_i, q_j, total = users[u[n]], posts[i[n]], posts[j[n]], users.dtype.type(0)
         for k in range(users.shape[1]):
-            x[n] += p[k] * (q_i[k] - q_j[k])
+            total += p[k] * (q_i[k] - q_j[k])
+        x[n] = total
     return x
 
 
