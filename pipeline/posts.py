@@ -18,7 +18,7 @@ from pipeline.base.errors import run_stage
 from pipeline.base.paths import Paths
 from pipeline.base.sections import Dataset
 from pipeline.readers import dataset, linking
-from pipeline.readers.base import Raw, reader_class
+from pipeline.readers.base import Raw, Reader, reader_class
 from pipeline.readers.judging import clean, to_table
 from pipeline.readers.parts.audit import Audit
 from pipeline.readers.parts.clean import KINDS
@@ -50,19 +50,26 @@ def main(paths: Paths = Paths()) -> None:
 def read_drafts(section: Dataset, path: Path) -> tuple[pd.DataFrame, Path, Audit, np.ndarray]:
     """Posts yet to be published, from a table: `(posts [n], where images are, audit, which are named [n])`.
 
-    Column names are mapped as in the dataset where it is a table, and times are read as there. There are as many
-    posts as rows, in their order: without a `post_id` the row number serves, and one may stand twice. Raises
-    `UserError` where the file holds no row.
+    Where the dataset is SMPD, the folder with the files of its test part will do. Column names are mapped as in the
+    dataset where it is a table, and times are read as there. There are as many posts as rows, in their order: without
+    a `post_id` the row number serves, and one may stand twice. Raises `UserError` where the file holds no row.
     """
-    table = reader_class("table")
-    keys = section.keys if section.reader == "table" else {}
-    own = {k: v for k, v in keys.items() if k in ("columns", "extra_columns")}
-    reader = table(**bind("dataset", table, own, path=str(path)))
+    reader = _reader_of_drafts(section, path)
     raw = reader.read(None).without(section.leave_out)
     posts = clean(raw, None, times=dataset.times(section))
     raw.audit.report(raw.file)
     raw.audit.check(raw.file, 1.0)
     return posts, reader.image_root, raw.audit, _named(raw)
+
+
+def _reader_of_drafts(section: Dataset, path: Path) -> Reader:
+    if section.reader == "smpd" and path.is_dir():
+        smpd = reader_class("smpd")
+        return smpd(**bind("dataset", smpd, {**section.keys, "prefix": "test"}, path=str(path)))
+    table = reader_class("table")
+    keys = section.keys if section.reader == "table" else {}
+    own = {k: v for k, v in keys.items() if k in ("columns", "extra_columns")}
+    return table(**bind("dataset", table, own, path=str(path)))
 
 
 def _named(raw: Raw) -> np.ndarray:

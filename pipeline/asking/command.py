@@ -19,7 +19,15 @@ WRITERS = {
 
 
 def command(stage: str, about: str, *, packed: bool = False) -> CommandLine:
-    """The arguments of a stage that is asked about drafts; `about` is its docstring.
+    """The arguments of a stage that is asked about drafts, beside those of `asking`."""
+    parser = asking(stage, about, packed=packed)
+    parser.add_argument("--posts", required=True, type=Path, help="table of drafts; image paths start from its folder")
+    parser.add_argument("--out", type=Path, help="table to write: .csv, .tsv, .jsonl or .parquet")
+    return parser
+
+
+def asking(stage: str, about: str, *, packed: bool = False) -> CommandLine:
+    """The arguments of a stage that asks a system; `about` is its docstring.
 
     Where the system may be a `packed` one, `place` says where that is.
     """
@@ -28,8 +36,6 @@ def command(stage: str, about: str, *, packed: bool = False) -> CommandLine:
     which.add_argument("--system", help="an entry of params.yaml that has been trained")
     if packed:
         which.add_argument("--from", dest="folder", type=Path, help="a folder that python -m pipeline.export made")
-    parser.add_argument("--posts", required=True, type=Path, help="table of drafts; image paths start from its folder")
-    parser.add_argument("--out", type=Path, help="table to write: .csv, .tsv, .jsonl or .parquet")
     parser.add_argument("--days", type=float, help="days online to predict for, where targets or features count them")
     return parser
 
