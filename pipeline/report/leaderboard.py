@@ -87,12 +87,18 @@ def write_markdown(
     `setting` is that of the published numbers where their paper has several.
     """
     lines = [f"# {task.title}", ""]
-    for (target, said), rows in frame[frame["part"] == "test"].groupby(["target", "protocol"], sort=False):
-        where = f"{rows['dataset'].iloc[0]}, {said}, test part, n = {rows['n'].iloc[0]}{task.counted}"
-        lines += [f"## {target}", "", f"{where}. {task.order} first.", "", *render(_readable(rows, task, setting)), ""]
+    for (target, _), rows in frame[frame["part"] == "test"].groupby(["target", "protocol"], sort=False):
+        lines += [f"## {target}", "", *section(rows, task, setting), ""]
     lines += [line for note in below for line in wrapped(note)]
     with store.atomic(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def section(rows: pd.DataFrame, task: Task = POPULARITY, setting: str = "") -> list[str]:
+    """The table of one target and protocol, and the sentence above it that says which."""
+    first = rows.iloc[0]
+    where = f"{first['dataset']}, {first['protocol']}, test part, n = {first['n']}{task.counted}"
+    return [f"{where}. {task.order} first.", "", *render(_readable(rows, task, setting))]
 
 
 def _readable(rows: pd.DataFrame, task: Task, setting: str) -> pd.DataFrame:

@@ -5,6 +5,8 @@ import subprocess
 
 import pytest
 
+from pipeline import protocols
+from pipeline.base.paths import Paths
 from tests.conftest import write_posts_folder
 from tests.projects import PARAMS, Project
 
@@ -69,11 +71,15 @@ def test_an_experiment_changes_one_parameter_and_is_compared(first):
     git(first, "checkout", "--quiet", "--", ".")
 
 
-def test_experiments_queue_in_copies_of_the_tree(first):
-    dvc(first, "exp", "run", "--quiet", "--queue", "--name", "waits", "--set-param", "systems.people.trees.max_depth=3")
+def test_experiments_queue_in_copies_of_the_tree_and_stand_side_by_side(first, tmp_path):
+    dvc(first, "exp", "run", "--quiet", "--queue", "--name", "waits", "--set-param", "split.method=users")
     dvc(first, "queue", "start", "--jobs", "1")
     dvc(first, "queue", "logs", "--follow", "waits")
     assert "waits" in dvc(first, "exp", "list", "--name-only")
+    protocols.main(Paths(first.root), ["HEAD", "waits", "--out", str(tmp_path)])
+    text = (tmp_path / "protocols.md").read_text(encoding="utf-8")
+    assert [line.split()[1] for line in text.splitlines() if line.startswith("tiny, ")] == ["random", "users"]
+    assert (tmp_path / "ranks_likes.png").is_file()
     assert git(first, "status", "--porcelain").stdout == ""
 
 
