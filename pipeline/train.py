@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from models import base as models
-from models.parts import intervals
+from models.parts import intervals, live
 from models.parts.intervals import Conformal
 from models.trained import ENDS, INTERVALS, PREDICTED, RANKED, Learned, Trained
 from pipeline.base import params
@@ -151,7 +151,8 @@ def _fit(paths: Paths, p: Params, trained: Trained, target: str, seed: int, trai
     # States of other code are those of another training.
     states = _states(paths, name) / digest(f"models/{entry.module}.py")[:16]
     learner = models.make(entry, seed=seed, device=device, checkpoint=states / target / f"seed-{seed}")
-    learner.fit(train, validation)
+    with live.shown(paths.live, f"{name} {target} seed {seed}"):
+        learner.fit(train, validation)
     return learner
 
 

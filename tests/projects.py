@@ -53,6 +53,8 @@ class Project:
                 shutil.copytree(source, root / name, ignore=ignore)
             else:
                 shutil.copy(source, root / name)
+        (root / "data/live").mkdir(parents=True)
+        (root / "data/live/.gitkeep").touch()
         flow = (root / "dvc.yaml").read_text()
         (root / "dvc.yaml").write_text(flow.replace("--posts 1200 --users 80", "--posts 40 --users 10"))
         self.set_params(PARAMS)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from tqdm import tqdm
 
+from models.parts import live
 from pipeline.base.errors import UserError
 from pipeline.base.ranges import Count, Positive
 
@@ -87,6 +88,7 @@ def descend(
                 if validate is not None:
                     course.auc.append(validate())
                     _check(course.auc[-1], parameters, number)
+            live.tell(number, course.loss[-1], 1 - course.auc[-1] if course.auc else None)
             bar.update()
             if descent.patience is None or validate is None:
                 course.chosen = number

@@ -31,6 +31,10 @@ class Curve:
     train: list[float] = field(default_factory=list)
     validation: list[float] = field(default_factory=list)
 
+    def last(self) -> tuple[int, float, float | None]:
+        """The last step and its losses."""
+        return self.step[-1], self.train[-1], self.validation[-1] if self.validation else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Training:

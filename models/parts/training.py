@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from models.parts import live
 from models.parts.batches import Batch, Data, cut, inputs, load
 from models.parts.loop import Curve, Loss, Run, Settings, Training
 from pipeline.base.errors import UserError
@@ -89,6 +90,7 @@ def fit_network(
         with tqdm(desc=label, **epochs, leave=False, disable=None) as bar:
             while run.at.epoch < training.epochs and not run.stopped:
                 for _ in run.epoch():
+                    live.tell(*run.at.curve.last())
                     if file:
                         _save(run.state(), file)
                 bar.update()

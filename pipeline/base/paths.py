@@ -76,6 +76,11 @@ class Paths:
         return self.cache / "locks"
 
     @property
+    def live(self) -> Path:
+        """Folder of the losses of the training that runs, in an experiment of DVC."""
+        return self.root / "data/live"
+
+    @property
     def results(self) -> Path:
         """Small files people read."""
         return self.root / "results"

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from models.parts import live
 from models.parts.loop import Run
 from models.trained import ENDS, PREDICTED, Trained
 from pipeline import inputs, train
@@ -329,6 +330,21 @@ def test_the_states_of_other_systems_stay(ready, steps):
     kept = states(paths)
     run(paths, "mean")
     assert states(paths) == kept
+
+
+def test_each_training_is_shown_under_its_name_in_an_experiment(ready, monkeypatch):
+    paths, seen, tell = ready({"net": {**NET, "seeds": 2}}), [], live.tell
+
+    def told(*losses):
+        tell(*losses)
+        seen.append(store.read_json(paths.live / "metrics.json")["training"])
+
+    monkeypatch.chdir(paths.root)
+    monkeypatch.setenv(live.EXPERIMENT, "0" * 40)
+    monkeypatch.setattr(live, "tell", told)
+    run(paths, "net")
+    assert seen == ["net likes seed 0"] * 3 + ["net likes seed 1"] * 3
+    assert not list(paths.live.iterdir())
 
 
 def test_what_cannot_be_trained_is_said(ready):
