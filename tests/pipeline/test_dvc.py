@@ -63,6 +63,18 @@ def test_changed_feature_reaches_its_users_alone(project):
     project.repro()
 
 
+@pytest.mark.parametrize("change", ["one less", "another order"])
+def test_names_of_entries_reach_the_results_and_train_nothing(project, change):
+    names = list(PARAMS["systems"])
+    names = names[:-1] if change == "one less" else names[::-1]
+    project.set_params(changed(systems={name: PARAMS["systems"][name] for name in names}))
+    stages, _ = project.repro()
+    assert {"inputs", "look", "evaluate"} <= set(stages)
+    assert ran(stages, "train") == ran(stages, "feature") == set()
+    project.set_params(PARAMS)
+    project.repro()
+
+
 def test_changed_code_of_a_system_trains_its_entries(project):
     path = project.root / "models/constant.py"
     before = path.read_text()
