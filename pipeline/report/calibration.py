@@ -40,7 +40,6 @@ def draw(paths: Paths, systems: Mapping[str, Trained], c: Comparison, label: str
         _panel(left, inside, periods, level)
         _panel(right, inside, bins.map(pd.Series(prediction).groupby(bins).median()), level)
         left.set(title=f"{short(name, 26)}\n{inside.mean():.1%} of {level:.0%}", ylabel="% inside")
-        left.tick_params(axis="x", rotation=45)
     panels[-1, 0].set_xlabel(period)
     panels[-1, 1].set_xlabel(f"predicted {label}")
     figure.supxlabel("bars: 95% of what chance gives" + left_out(len(shown), len(c.intervals)), fontsize=8)
@@ -67,5 +66,9 @@ def _panel(panel: Axes, inside: pd.Series, groups: pd.Series, level: float) -> N
     reach = Z * np.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2)) / (1 + Z**2 / n)
     ends = 100 * np.stack([share - np.minimum(middle - reach, share), np.maximum(middle + reach, share) - share])
     panel.axhline(100 * level, color=GREY, linewidth=1, linestyle="--")
-    panel.errorbar(told.index, 100 * share, yerr=ends, fmt="o", color=BLUE, markersize=4, elinewidth=1)
+    texts = not pd.api.types.is_numeric_dtype(told.index)
+    at = np.arange(len(told)) if texts else told.index
+    panel.errorbar(at, 100 * share, yerr=ends, fmt="o", color=BLUE, markersize=4, elinewidth=1)
+    if texts:
+        panel.set_xticks(at, told.index, rotation=45, ha="right", rotation_mode="anchor")
     panel.set_ylim(0, 103)
