@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from pipeline.base.compute import Compute, connect
+from pipeline.base.cluster import connect
+from pipeline.base.compute import Compute
 
 ROUNDS = 3
 
@@ -48,6 +49,6 @@ def seconds(
 @contextmanager
 def warm_cluster() -> Iterator[Compute]:
     """A cluster of one worker a core that is up already, reached as one would reach any scheduler."""
-    with connect(Compute()) as client:
+    with connect(None, Compute().worker_count()) as client:
         client.wait_for_workers(Compute().worker_count())
         yield Compute(scheduler=client.scheduler.address)

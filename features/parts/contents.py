@@ -58,7 +58,7 @@ class Pictures(Contents):
     unit = "image"
 
     def shards(self, ids: Collection[str]) -> Sequence[Shard]:
-        return shards_of(self.folder, ids)
+        return shards_of(self.folder.absolute(), ids)  # workers may be elsewhere
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Pictures or texts -> the cache: each distinct one through one feature, once, shard by shard over Dask.
 
 On a CPU every worker reads and embeds. With a GPU in this machine the workers read and prepare while
-this process feeds the card; on the machines of `compute.scheduler` each worker does both on its own device.
+this process feeds the card; on a cluster that is named each worker does both on its own device.
 """
 
 import logging
@@ -35,7 +35,7 @@ def embed_missing(
     shards = contents.shards(lacking) if lacking else []
     options = {"title": name, "sizes": [shard.total for shard in shards], "unit": contents.unit}
     shared = OnceAWorker(feature)
-    if getattr(feature, "device", "cpu") == "cpu" or compute.scheduler:
+    if getattr(feature, "device", "cpu") == "cpu" or compute.cluster:
         for _ in map_shards(compute, embed_shard, shards, shared, name, values.absolute(), **options):
             pass
     else:

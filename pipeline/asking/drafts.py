@@ -99,10 +99,11 @@ class Featured:
 
         `cache` is the folder that vectors of drafts stay in, by default the project's.
         """
-        self._p, self._cache = p, cache or paths.cache
+        self._cache, self._images = cache or paths.cache, p.images
+        self._compute = p.compute.here()  # packed pictures lie in a temporary folder, which no other machine sees
         packing = p.images.fingerprint()
         self._extractors = {
-            name: Extractor.restore(name, made, p.compute, packing=packing, paths=paths)
+            name: Extractor.restore(name, made, self._compute, packing=packing, paths=paths)
             for name, made in trained.features.items()
         }
 
@@ -131,12 +132,12 @@ class Featured:
     def _packed(self, frame: pd.DataFrame, root: Path) -> Iterator[tuple[Path, pd.Series]]:
         """A folder with the packed pictures of posts, as long as it is needed, and the status [n] of each."""
         with tempfile.TemporaryDirectory() as folder:
-            index = images.pack(frame, root, Path(folder), self._p.images, self._p.compute)
+            index = images.pack(frame, root, Path(folder), self._images, self._compute)
             yield Path(folder), index["status"].reset_index(drop=True)
 
     def _values(self, extractor: Extractor, frame: pd.DataFrame, packed: Path) -> FeatureValues:
         _check_horizon(extractor.feature, extractor.name, frame)
-        chunks = list(extractor.extract(frame, images=packed, cache_root=self._cache, compute=self._p.compute))
+        chunks = list(extractor.extract(frame, images=packed, cache_root=self._cache, compute=self._compute))
         return FeatureValues(np.concatenate([v for _, v, _ in chunks]), extractor.feature.names)
 
 

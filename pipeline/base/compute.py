@@ -4,35 +4,31 @@ A shard (some images of one pack, some files) is the unit of work and of retry. 
 the project's folder, so with a scheduler on other machines it lies on a file system they share.
 """
 
-import logging
 import os
 import pickle
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
+from uuid import uuid4
 
 from tqdm import tqdm
 
+from pipeline.base import cluster
 from pipeline.base.errors import UserError
 from pipeline.base.ranges import Threads
 
-if TYPE_CHECKING:
-    from distributed import Client
-
 Result = TypeVar("Result")
 
-RETRIES = 2
-"""How often a shard that raised is tried again; a worker that died is replaced beside that."""
-TIMEOUT = 30.0
-"""Seconds a scheduler may take to answer and to have a worker."""
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 NARROW = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "AVX2"}
 """What PyTorch, and the libraries it multiplies matrices with, read."""
+LOCAL = "local"
+"""The scheduler that is none."""
 SMALL = 8
 """Shards that threads of this process do sooner than a local cluster starts."""
 AHEAD = 3
@@ -44,7 +40,8 @@ class Compute:
     """The `compute` section of params.yaml."""
 
     scheduler: str | None = None
-    """Address of a running Dask scheduler; None starts a local cluster."""
+    """Address of a running Dask scheduler, or its scheduler file; None is the one that Dask's own configuration names
+    (`DASK_SCHEDULER_ADDRESS`), and without any, work runs here; `local` runs it here whatever is named there."""
     workers: Threads | None = None
     """Local worker processes; None is one a core."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
@@ -59,6 +56,15 @@ class Compute:
         if self.narrow_vectors:
             os.environ |= NARROW
 
+    @property
+    def cluster(self) -> str | None:
+        """The scheduler that is named, by whomever; None where work runs here."""
+        return None if self.scheduler == LOCAL else self.scheduler or cluster.named()
+
+    def here(self) -> "Compute":
+        """The same without a cluster of other machines."""
+        return replace(self, scheduler=LOCAL)
+
     def pick_device(self) -> str:
         """The device to use, as PyTorch names it. Raises `UserError` for one that this machine lacks."""
         if self.device == "cpu":
@@ -68,7 +74,7 @@ class Compute:
         there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
         if self.device == "auto":
             return next(device for device, available in there.items() if available)
-        if not there[self.device] and not self.scheduler:  # its workers have devices of their own
+        if not there[self.device] and not self.cluster:  # its workers have devices of their own
             raise UserError(f"compute.device: there is no {self.device} here; set it to auto or cpu")
         return self.device
 
@@ -77,8 +83,8 @@ class Compute:
         return self.workers or cores()
 
     def in_process(self, shards: int) -> bool:
-        """Whether so little work runs here, without a cluster."""
-        return shards <= 1 or (self.scheduler is None and self.worker_count() == 1)
+        """Whether so little work runs here, without a cluster; with one that is named, none does."""
+        return not shards or (self.cluster is None and (shards == 1 or self.worker_count() == 1))
 
 
 def cores() -> int:
@@ -104,7 +110,7 @@ def map_shards(
     sizes = sizes or [1] * len(shards)
     total = sum(sizes)
     with tqdm(total=total, desc=title, unit=unit, disable=None if total else True, leave=False) as bar:
-        small = compute.scheduler is None and len(shards) <= SMALL
+        small = len(shards) <= SMALL and compute.cluster is None
         run = _run_here if compute.in_process(len(shards)) else _run_in_threads if small else _run_on_cluster
         for position, result in run(compute, function, shards, arguments):
             bar.update(sizes[position])
@@ -176,20 +182,23 @@ def _run_on_cluster(
 ) -> Iterator[tuple[int, Any]]:
     from distributed import as_completed
 
-    with connect(compute) as client:
-        threads = 1 if compute.scheduler else max(1, cores() // compute.worker_count())
+    named = compute.cluster
+    with cluster.connect(named, compute.worker_count()) as client:
+        threads = 1 if named else max(1, cores() // compute.worker_count())
+        run = uuid4().hex  # two runs on one scheduler would share results of keys that are alike
         window = AHEAD * max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
 
         def submit(position: int) -> Any:
             call = (function, shards[position], arguments, threads)
-            return client.submit(_guarded, *call, pure=False, retries=RETRIES, key=f"shard-{id(shards)}-{position}")
+            return client.submit(_guarded, *call, pure=False, retries=cluster.RETRIES, key=f"shard-{run}-{position}")
 
         waiting = iter(range(len(shards)))
         positions = {submit(p): p for p in islice(waiting, window)}
         completed = as_completed(list(positions))
         for future in completed:
             position = positions.pop(future)
-            result = _outcome(future, title=f"shard {position + 1} of {len(shards)}")
+            with cluster.in_a_line():
+                result = _outcome(future, title=f"shard {position + 1} of {len(shards)}")
             future.release()
             for following in islice(waiting, 1):
                 new = submit(following)
@@ -214,7 +223,7 @@ def _outcome(future: Any, *, title: str) -> Any:
         good, result = future.result()
     except KilledWorker:
         raise UserError(
-            f"compute: {title} ended its worker {RETRIES + 1} times, most likely for want of memory; "
+            f"compute: {title} ended its worker {cluster.RETRIES + 1} times, most likely for want of memory; "
             "set fewer compute.workers or a smaller images.max_pixels"
         ) from None
     if not good:
@@ -232,55 +241,3 @@ def _set_threads(threads: int) -> None:
         sys.modules["torch"].set_num_threads(threads)
     else:
         os.environ |= dict.fromkeys(THREADS, str(threads))
-
-
-@contextmanager
-def connect(compute: Compute) -> Iterator["Client"]:
-    """A Dask client: of the scheduler at `compute.scheduler`, else of a local cluster that ends with the block.
-
-    Raises `UserError` where no scheduler answers.
-    """
-    import dask.config
-    from distributed import Client, LocalCluster
-
-    logging.getLogger("distributed").setLevel(logging.ERROR)
-    with dask.config.set(_QUIET):
-        if compute.scheduler:
-            with _reach(compute.scheduler) as client:
-                yield client
-            return
-        cluster = LocalCluster(
-            n_workers=compute.worker_count(),
-            threads_per_worker=1,
-            processes=True,
-            host="127.0.0.1",
-            dashboard_address=":0",
-            scheduler_kwargs={"dashboard": False},
-            silence_logs=logging.ERROR,
-        )
-        with cluster, Client(cluster) as client:
-            yield client
-
-
-_QUIET = {
-    "distributed.scheduler.allowed-failures": RETRIES,
-    "distributed.admin.large-graph-warning-threshold": "1GB",
-    "distributed.scheduler.http.routes": [],
-    "distributed.worker.http.routes": [],
-}
-
-
-def _reach(address: str) -> "Client":
-    from distributed import Client
-
-    try:
-        client = Client(address, timeout=TIMEOUT)
-    except (OSError, ValueError, TimeoutError) as error:
-        raise UserError(f"compute.scheduler: nothing answers at {address} ({error}); null runs it locally") from None
-    try:
-        client.wait_for_workers(1, timeout=TIMEOUT)
-    except TimeoutError:
-        client.close()
-        message = f"compute.scheduler: {address} has no workers; start some with `dask worker {address}`"
-        raise UserError(message) from None
-    return client

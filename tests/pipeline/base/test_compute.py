@@ -1,16 +1,18 @@
-import json
+import importlib
 import logging
 import os
 import subprocess
 import sys
-import time
 
+import dask.config
 import pytest
 
+from pipeline.base import cluster as clusters
 from pipeline.base import compute as module
 from pipeline.base.binding import bind
-from pipeline.base.compute import Compute, OnceAWorker, map_shards
+from pipeline.base.compute import LOCAL, Compute, OnceAWorker, map_shards
 from pipeline.base.errors import UserError
+from tests.clusters import running
 
 TASKS = """
 import os
@@ -87,25 +89,8 @@ def tasks(folder):
 @pytest.fixture(scope="module")
 def scheduler(folder):
     """Address of a scheduler with two workers, each a process of its own."""
-    environment = {**os.environ, "PYTHONPATH": f"{os.getcwd()}:{folder}"}  # noqa: PTH109
-    file = folder / "scheduler.json"
-    run = [sys.executable, "-W", "ignore", "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0"]
-    run += ["--no-dashboard", "--dashboard-address", ":0", "--scheduler-file", str(file)]
-    work = [sys.executable, "-W", "ignore", "-m", "distributed.cli.dask_worker", "--scheduler-file", str(file)]
-    work += ["--nworkers", "2", "--nthreads", "1", "--no-dashboard", "--local-directory", str(folder)]
-    quiet = {"env": environment, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    processes = [subprocess.Popen(run, **quiet), subprocess.Popen(work, **quiet)]
-    try:
-        deadline = time.monotonic() + 60
-        while not file.exists() or "address" not in file.read_text():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        yield json.loads(file.read_text())["address"]
-    finally:
-        for process in reversed(processes):
-            process.terminate()
-        for process in processes:
-            process.wait(timeout=30)
+    with running(folder, path=[folder]) as processes:
+        yield processes.address
 
 
 def results(compute, function, shards, *arguments):
@@ -115,7 +100,7 @@ def results(compute, function, shards, *arguments):
 
 
 def test_one_shard_or_one_worker_needs_no_cluster(tasks, monkeypatch):
-    monkeypatch.setattr(module, "connect", lambda _: pytest.fail("a cluster was started"))
+    monkeypatch.setattr(clusters, "connect", lambda *_: pytest.fail("a cluster was started"))
     assert results(Compute(workers=1), tasks.double, [1, 2]) == [(2, os.getpid()), (4, os.getpid())]
     assert results(Compute(), tasks.double, [5]) == [(10, os.getpid())]
     assert results(Compute(scheduler="127.0.0.1:1"), tasks.double, []) == []
@@ -134,6 +119,55 @@ def test_running_scheduler(tasks, scheduler, folder):
 
 
 @pytest.mark.slow
+def test_one_shard_goes_to_a_scheduler_that_dask_names(tasks, scheduler, folder):
+    """Whoever names it, nothing is done here: workers have devices that this machine lacks."""
+    for name in (*clusters.KEYS, None):
+        known = {"scheduler-file": str(folder / "scheduler.json")}.get(name, scheduler)
+        with dask.config.set({name: known} if name else {}):
+            ((value, where),) = results(Compute(scheduler=None if name else known), tasks.double, [5])
+            assert value == 10
+            assert where != os.getpid()
+            assert results(Compute(scheduler=LOCAL, workers=1), tasks.double, [5, 6])[1] == (12, os.getpid())
+
+
+@pytest.mark.parametrize("name", ["DASK_SCHEDULER_ADDRESS", "DASK_SCHEDULER_FILE"])
+def test_dask_names_a_scheduler_in_the_environment(name):
+    script = "from pipeline.base.compute import Compute as C; print(C().cluster, C().here().cluster)"
+    environment = {**os.environ, name: "tcp://there:1"}
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
+    assert run.stdout.split() == ["tcp://there:1", "None"], run.stderr
+
+
+def test_no_scheduler_file(tasks, tmp_path):
+    (tmp_path / "empty.json").write_text("[]")
+    for name, why in (("no/file", "No such file or directory"), ("empty.json", "it names no address")):
+        with pytest.raises(UserError, match=rf"^compute\.scheduler: .*{name} is no scheduler file \({why}\)$"):
+            results(Compute(scheduler=str(tmp_path / name)), tasks.double, [1])
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_cannot_do_the_work_says_so_in_a_line(folder, tmp_path, monkeypatch, tasks):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/other_tasks.py").write_text("def nothing(shard):\n    pass\n")
+    monkeypatch.syspath_prepend(tmp_path / "elsewhere")
+    with running(tmp_path, workers=1, path=[folder]) as processes:
+        compute, said = Compute(scheduler=processes.address), r"^compute\.scheduler: "
+        with pytest.raises(UserError, match=said + r".* cannot import this project; .*PYTHONPATH=\.$"):
+            results(compute, importlib.import_module("other_tasks").nothing, [1, 2])
+        processes.kill(0)
+        with monkeypatch.context() as patched:
+            patched.setattr(clusters, "TIMEOUT", 0.5)
+            with pytest.raises(UserError, match=said + ".* has no workers; start some"):
+                results(compute, tasks.double, [1, 2])
+        processes.fill(1)
+        done = map_shards(compute, tasks.double, list(range(40)), title="test")
+        next(done)
+        processes.scheduler.kill()
+        with pytest.raises(UserError, match=said + "it is gone; "):
+            list(done)
+
+
+@pytest.mark.slow
 def test_models_are_made_once_a_worker(tasks, scheduler):
     made = results(Compute(scheduler=scheduler), tasks.made, list(range(12)), OnceAWorker(tasks.Model()))
     assert {count for _, count in made} == {1}
@@ -147,7 +181,7 @@ def cluster(monkeypatch):
 
 
 def test_few_shards_are_done_by_threads_of_this_process(tasks, monkeypatch):
-    monkeypatch.setattr(module, "connect", lambda _: pytest.fail("a cluster was started"))
+    monkeypatch.setattr(clusters, "connect", lambda *_: pytest.fail("a cluster was started"))
     compute, before = Compute(workers=2), tasks.threads(0)
     few = list(range(module.SMALL))
     assert results(compute, tasks.double, few) == [(2 * i, os.getpid()) for i in few]
@@ -166,7 +200,7 @@ def test_local_cluster_replaces_a_worker_that_dies(tasks, tmp_path, capfd, clust
 
 @pytest.mark.slow
 def test_shard_that_always_kills_its_worker_ends_in_one_line(tasks, monkeypatch, cluster):
-    monkeypatch.setitem(module._QUIET, "distributed.scheduler.allowed-failures", 0)
+    monkeypatch.setitem(clusters._QUIET, "distributed.scheduler.allowed-failures", 0)
     with pytest.raises(UserError, match=r"compute: shard . of 2 ended its worker"):
         results(Compute(workers=2), tasks.always_dies, [0, 1])
 
@@ -178,7 +212,7 @@ def test_here_a_user_error_is_one_too(tasks):
 
 @pytest.mark.slow
 def test_nobody_answers(tasks, monkeypatch):
-    monkeypatch.setattr(module, "TIMEOUT", 0.5)
+    monkeypatch.setattr(clusters, "TIMEOUT", 0.5)
     with pytest.raises(UserError, match=r"compute\.scheduler: nothing answers at tcp://127\.0\.0\.1:1"):
         results(Compute(scheduler="tcp://127.0.0.1:1"), tasks.double, [1, 2])
 
