@@ -5,8 +5,8 @@ entries predict; all stand under `systems` there.
 
 The keyword-only arguments of the class are the keys its entry may have, beside `model` (the file, where the
 entry has another name: ablations are the same class with other arguments) and `seeds` (how many are
-trained). The pipeline itself gives those of `seed`, `device` and `checkpoint` (a folder that an interrupted
-training goes on from) that the class asks for.
+trained). The pipeline itself gives those of `seed`, `device`, `checkpoint` (a folder that an interrupted
+training goes on from) and `scheduler` (of the Dask cluster to train on, if any) that the class asks for.
 
 Shapes: n posts, d numbers a post.
 """
@@ -210,13 +210,16 @@ def system_class(name: str) -> type[Learner]:
     return _classes(name)[0]
 
 
+_GIVEN = {"seed": 0, "device": "cpu", "checkpoint": None, "scheduler": None}
+
+
 def make(entry: Entry, **given: Any) -> Any:
     """The system or ranker that an entry of params.yaml describes; `given` as `bind` takes it.
 
     Raises `UserError` for a key nothing reads, a missing one, or a value that cannot be.
     """
     where, cls = f"systems.{entry.name}", system_class(entry.module)
-    arguments = bind(where, cls, entry.arguments, **{"seed": 0, "device": "cpu", "checkpoint": None, **given})
+    arguments = bind(where, cls, entry.arguments, **{**_GIVEN, **given})
     try:
         return cls(**arguments)
     except UserError as error:
@@ -252,9 +255,9 @@ def blends(entry: Entry) -> bool:
     return issubclass(system_class(entry.module), Combiner)
 
 
-def runs_on_device(entry: Entry) -> bool:
-    """Whether an entry's system is a network, which takes a device."""
-    return "device" in inspect.signature(system_class(entry.module)).parameters
+def takes(entry: Entry, given: str) -> bool:
+    """Whether an entry's system takes what the pipeline gives: networks a `device`, some boosters a `scheduler`."""
+    return given in inspect.signature(system_class(entry.module)).parameters
 
 
 def _modules() -> list[str]:

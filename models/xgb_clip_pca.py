@@ -34,6 +34,7 @@ class XGBClipPCA(System):
         standardize: bool = True,
         trees: Trees = Trees(max_depth=12),
         seed: int = 0,
+        scheduler: str | None = None,
     ):
         """PCA of `features`, then trees.
 
@@ -43,10 +44,11 @@ class XGBClipPCA(System):
             standardize: bring every column to one scale before PCA.
             trees: how XGBoost grows them.
             seed: of XGBoost.
+            scheduler: of the Dask cluster that XGBoost grows trees on; None grows them here.
         """
         self.features = features
         self._projection = Projection(components=components, standardize=standardize)
-        self._booster = XGBoost(features=["component"], trees=trees, seed=seed)
+        self._booster = XGBoost(features=["component"], trees=trees, seed=seed, scheduler=scheduler)
         boosting.check(features)
 
     def fit(self, train: Examples, validation: Examples) -> None:

@@ -69,6 +69,7 @@ class XGBConv1d(Composed):
         seed: int = 0,
         device: str = "cpu",
         checkpoint: Path | None = None,
+        scheduler: str | None = None,
     ):
         """Network over `features`.
 
@@ -86,6 +87,7 @@ class XGBConv1d(Composed):
             seed: of weights, rows, dropout, folds and XGBoost.
             device: cpu, cuda or mps.
             checkpoint: folder an interrupted training goes on from.
+            scheduler: of the Dask cluster that XGBoost grows trees on; None grows them here.
         """
         self.features = features
         self._model = Stacked(
@@ -101,5 +103,6 @@ class XGBConv1d(Composed):
             device=device,
             training=training,
             checkpoint=checkpoint,
+            scheduler=scheduler,
             label="xgb_conv1d",
         )

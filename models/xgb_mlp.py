@@ -59,6 +59,7 @@ class XGBMLP(Composed):
         seed: int = 0,
         device: str = "cpu",
         checkpoint: Path | None = None,
+        scheduler: str | None = None,
     ):
         """Network of `hidden` layers over `features`.
 
@@ -73,6 +74,7 @@ class XGBMLP(Composed):
             seed: of weights, rows, dropout, folds and XGBoost.
             device: cpu, cuda or mps.
             checkpoint: folder an interrupted training goes on from.
+            scheduler: of the Dask cluster that XGBoost grows trees on; None grows them here.
         """
         self.features = features
         self._model = Stacked(
@@ -85,5 +87,6 @@ class XGBMLP(Composed):
             device=device,
             training=training,
             checkpoint=checkpoint,
+            scheduler=scheduler,
             label="xgb_mlp",
         )

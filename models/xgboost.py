@@ -20,6 +20,7 @@ import numpy as np
 from models.parts import boosting
 from models.parts.boosting import Trees
 from models.parts.coded import Coded
+from models.parts.spread import Spread
 from pipeline.storage.examples import Examples
 
 OBJECTIVES = {"squared": "reg:squarederror", "absolute": "reg:absoluteerror", "quantile": "reg:quantileerror"}
@@ -36,6 +37,7 @@ class XGBoost(Coded):
         trees: Trees = Trees(),
         refit: bool = False,
         seed: int = 0,
+        scheduler: str | None = None,
     ):
         """Trees on `features` and `categorical`.
 
@@ -45,8 +47,9 @@ class XGBoost(Coded):
             trees: how they are grown.
             refit: fit what was found again, on validation posts as well.
             seed: of the library.
+            scheduler: of the Dask cluster that grows them, by address or file; None grows them here.
         """
-        super().__init__(features, trees, categorical=categorical, refit=refit, seed=seed)
+        super().__init__(features, trees, categorical=categorical, refit=refit, seed=seed, scheduler=scheduler)
 
     def _data(self, posts: Examples, like: Any = None) -> Any:
         import xgboost
@@ -58,8 +61,12 @@ class XGBoost(Coded):
         return xgboost.QuantileDMatrix(blocks, ref=like, nthread=threads, enable_categorical=bool(self.columns))
 
     def _typed(self, table: np.ndarray) -> dict[str, Any]:
-        types = ["q"] * (table.shape[1] - len(self.columns)) + ["c"] * len(self.columns)
-        return {"data": table, "feature_types": types} if self.columns else {"data": table}
+        return {"data": table, "feature_types": self._types} if self.columns else {"data": table}
+
+    @property
+    def _types(self) -> list[str] | None:
+        categories = len(self.columns)
+        return ["q"] * (len(self._names) - categories) + ["c"] * categories if categories else None
 
     def _by_block(self, posts: Examples, ask: Callable[[Any], np.ndarray]) -> np.ndarray:
         """What a model says of posts, block by block."""
@@ -71,23 +78,35 @@ class XGBoost(Coded):
     def _grow(self, settings: dict[str, Any], data: Any, watched: Any, stopping: int | None) -> Any:
         import xgboost
 
+        how = {**self._how(settings), "nthread": self._threads(data.num_row())}
+        model = xgboost.train(how, data, settings["n_estimators"], **_watch(watched, stopping))
+        return model[: model.best_iteration + 1] if stopping else model
+
+    def _how(self, settings: dict[str, Any]) -> dict[str, Any]:
         quantile = {"quantile_alpha": self._trees.quantile} if self._trees.loss == "quantile" else {}
-        model = xgboost.train(
-            {
-                "objective": OBJECTIVES[self._trees.loss],
-                **quantile,
-                "tree_method": "hist",
-                "max_depth": settings["max_depth"],
-                "learning_rate": settings["learning_rate"],
-                "nthread": self._threads(data.num_row()),
-                "seed": self._seed,
-            },
-            data,
-            settings["n_estimators"],
-            evals=[(watched, "validation")] if stopping else [],
-            early_stopping_rounds=stopping,
-            verbose_eval=False,
-        )
+        return {
+            "objective": OBJECTIVES[self._trees.loss],
+            **quantile,
+            "tree_method": "hist",
+            "max_depth": settings["max_depth"],
+            "learning_rate": settings["learning_rate"],
+            "seed": self._seed,
+        }
+
+    def _data_there(self, cluster: Spread, posts: Examples, like: Any = None) -> Any:
+        from xgboost import dask
+
+        how = {"feature_types": self._types, "enable_categorical": bool(self.columns)}
+        return dask.DaskQuantileDMatrix(cluster.client, *cluster.arrays(self._tables(posts), posts.y), ref=like, **how)
+
+    def _grow_there(
+        self, cluster: Spread, settings: dict[str, Any], data: Any, watched: Any, stopping: int | None
+    ) -> Any:
+        from xgboost import dask
+
+        threads = self._trees.threads or cluster.threads
+        how = {**self._how(settings), **({"nthread": threads} if threads else {})}
+        model = dask.train(cluster.client, how, data, settings["n_estimators"], **_watch(watched, stopping))["booster"]
         return model[: model.best_iteration + 1] if stopping else model
 
     def _ask(self, model: Any, posts: Examples) -> np.ndarray:
@@ -112,6 +131,12 @@ class XGBoost(Coded):
     def importance(self) -> dict[str, float]:
         gain = self._model.get_score(importance_type="total_gain")
         return boosting.shares(self._names, [gain.get(f"f{i}", 0.0) for i in range(len(self._names))])
+
+
+def _watch(watched: Any, stopping: int | None) -> dict[str, Any]:
+    """How the library stops; `watched` are the posts it does so by."""
+    evals = [(watched, "validation")] if stopping else []
+    return {"evals": evals, "early_stopping_rounds": stopping, "verbose_eval": False}
 
 
 def _iterator(blocks: Callable[[], Iterator[dict[str, Any]]]) -> Any:

@@ -147,10 +147,12 @@ def _fit(paths: Paths, p: Params, trained: Trained, target: str, seed: int, trai
     entry, name, rows = trained.entry, trained.name, "lists" if trained.kind.ranks else "posts"
     log.info("%s: %s, seed %d, %d training %s", name, target, seed, len(train), rows)
     # Asking for one imports PyTorch, which takes longer than most systems train that need none.
-    device = replace(p.compute, scheduler=None).pick_device() if models.runs_on_device(entry) else "cpu"
+    device = p.compute.here().pick_device() if models.takes(entry, "device") else "cpu"
     # States of other code are those of another training.
     states = _states(paths, name) / digest(f"models/{entry.module}.py")[:16]
-    learner = models.make(entry, seed=seed, device=device, checkpoint=states / target / f"seed-{seed}")
+    scheduler = p.compute.cluster if models.takes(entry, "scheduler") else None
+    given = {"seed": seed, "device": device, "scheduler": scheduler}
+    learner = models.make(entry, **given, checkpoint=states / target / f"seed-{seed}")
     with live.shown(paths.live, f"{name} {target} seed {seed}"):
         learner.fit(train, validation)
     return learner

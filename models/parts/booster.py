@@ -5,7 +5,8 @@ Shapes: n posts, d inputs.
 
 import itertools
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,8 @@ from models.base import System
 from models.parts import boosting
 from models.parts.boosting import Trees
 from pipeline.storage.examples import Examples, joined
+
+Grow = Callable[[dict[str, Any]], Any]
 
 
 class Booster(System):
@@ -43,17 +46,23 @@ class Booster(System):
         self._model, _ = self._search(trees, joined(train, validation), validation.take(np.arange(0)))
 
     def _search(self, trees: Trees, train: Examples, validation: Examples) -> tuple[Any, dict[str, float]]:
-        data = self._data(train)
         stopping = trees.early_stopping if len(validation) else None
+        with self._grower(train, validation, stopping) as grow:
+            return boosting.search(
+                grow,
+                lambda model: self._ask(model, validation),
+                trees.settings,
+                trees.grid,
+                validation,
+                trees.error,
+            )
+
+    @contextmanager
+    def _grower(self, train: Examples, validation: Examples, stopping: int | None) -> Iterator[Grow]:
+        """What makes a model with some settings from `train`, stopped by `validation` as `_grow` has it."""
+        data = self._data(train)
         watched = self._data(validation, like=data) if stopping else None
-        return boosting.search(
-            lambda settings: self._grow(settings, data, watched, stopping),
-            lambda model: self._ask(model, validation),
-            trees.settings,
-            trees.grid,
-            validation,
-            trees.error,
-        )
+        yield lambda settings: self._grow(settings, data, watched, stopping)
 
     @abstractmethod
     def _data(self, posts: Examples, like: Any = None) -> Any:

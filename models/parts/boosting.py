@@ -21,6 +21,8 @@ from pipeline.storage.examples import Examples
 log = logging.getLogger(__name__)
 
 Model = TypeVar("Model")
+ROWS = 20_000
+"""That are worth a thread, or a worker of a cluster."""
 
 
 class Grid(TypedDict, total=False):
@@ -129,11 +131,11 @@ def search(
 
 
 def threads(asked: int | None, rows: int) -> int:
-    """Threads for a training on so many rows: those asked for, or one a 20,000 rows up to one a core.
+    """Threads for a training on so many rows: those asked for, or one a `ROWS` rows up to one a core.
 
     Trees on few rows are done before threads have found each other, and on busy cores they take far longer.
     """
-    return asked or max(1, min(os.cpu_count() or 1, rows // 20_000))
+    return asked or max(1, min(os.cpu_count() or 1, rows // ROWS))
 
 
 def shares(names: Sequence[str], gain: Sequence[float] | np.ndarray) -> dict[str, float]:

@@ -34,15 +34,25 @@ class Base:
         stack: where predictions on training rows come from.
         folds: parts the training rows are cut into, at random.
         seed: of the boosters and the folds.
+        scheduler: as XGBoost takes it.
     """
 
-    def __init__(self, trees: Trees, *, features: Sequence[str], stack: How, folds: int, seed: int):
-        self._trees, self._features = trees, list(features)
+    def __init__(
+        self,
+        trees: Trees,
+        *,
+        features: Sequence[str],
+        stack: How,
+        folds: int,
+        seed: int,
+        scheduler: str | None = None,
+    ):
+        self._trees, self._features, self._scheduler = trees, list(features), scheduler
         self._stack, self._folds, self._seed = stack, folds, seed
         self._booster = self._make(trees)
 
     def _make(self, trees: Trees) -> XGBoost:
-        return XGBoost(features=self._features, trees=trees, seed=self._seed)
+        return XGBoost(features=self._features, trees=trees, seed=self._seed, scheduler=self._scheduler)
 
     def fit(self, train: Examples, validation: Examples) -> np.ndarray:
         """Learn from all training rows; returns the predictions [n] on them that the next stage learns from."""
@@ -93,6 +103,7 @@ class Stacked:
         folds: as `Base` takes it.
         components: dimensions PCA keeps of the picture; None is no PCA.
         seed: of all that is random.
+        scheduler: as XGBoost takes it.
         options: further arguments of `models.parts.regressor.Regressor`.
     """
 
@@ -106,12 +117,14 @@ class Stacked:
         folds: int,
         components: int | None = None,
         seed: int,
+        scheduler: str | None = None,
         **options: Any,
     ):
         if set(features) != {"base", "head"} or not all(features.values()):
             raise UserError("features: expected two lists, 'base' (for XGBoost) and 'head' (for the network)")
         self._head = features["head"]
-        self._base = Base(trees, features=features["base"], stack=stack, folds=folds, seed=seed)
+        base = {"stack": stack, "folds": folds, "seed": seed, "scheduler": scheduler}
+        self._base = Base(trees, features=features["base"], **base)
         self._scale = {"base": Projection(), "picture": Projection(components=components)}
         self._network = Regressor(make, seed=seed, **options)
 

@@ -93,7 +93,7 @@ SMALL = {
     "xgb_conv1d": {**STACK, "epochs": 8, "learning_rate": 0.005, "components": 6, "channels": [4], "hidden": [8]},
 }
 """Model -> arguments that train it in well under a second, those of its sections beside its own."""
-GIVEN = ("seed", "device", "checkpoint")
+GIVEN = ("seed", "device", "checkpoint", "scheduler")
 SECRET = "expected_log2p1_likes"
 """What the sample alone knows."""
 

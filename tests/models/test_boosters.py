@@ -7,6 +7,7 @@ import pytest
 import xgboost
 
 from models.parts import boosting
+from pipeline.base import cluster
 from pipeline.base.errors import UserError
 from pipeline.storage import examples
 from pipeline.storage.examples import joined
@@ -219,6 +220,34 @@ def test_xgboost_grows_the_same_trees_block_by_block(monkeypatch):
     system = fitted("xgboost", MANY)
     assert system._model.get_dump() == model.get_dump()
     np.testing.assert_array_equal(system.predict(TEST), model.predict(xgboost.DMatrix(TEST.matrix(["tabular"]))))
+
+
+STAYS = [
+    ("xgboost", {"loss": "absolute"}, "leaves of this loss would be means of what each worker has"),
+    ("lightgbm", {"loss": "quantile"}, "leaves of this loss would be means of what each worker has"),
+    ("lightgbm", {"early_stopping": 5}, "the library does not stop early there"),
+    ("lightgbm", {"categorical": ["user_id"]}, "a worker would know its own categories alone"),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "why"), STAYS)
+def test_what_a_cluster_would_grow_otherwise_grows_here(name, options, why, caplog):
+    caplog.set_level("INFO")
+    there = fitted(name, scheduler="tcp://127.0.0.1:1", **options)
+    assert [said for said in caplog.messages if "cluster" in said] == [
+        f"{type(there).__name__}: grown here, not on the cluster: {why}"
+    ]
+    np.testing.assert_array_equal(there.predict(TEST), fitted(name, **options).predict(TEST))
+
+
+@pytest.mark.parametrize("name", ["xgboost", "lightgbm", "xgb_clip_pca", "xgb_mlp", "xgb_conv1d"])
+def test_the_scheduler_reaches_the_trees(name, monkeypatch):
+    def asked(scheduler, *_):
+        raise UserError(f"asked {scheduler}")
+
+    monkeypatch.setattr(cluster, "connect", asked)
+    with pytest.raises(UserError, match="asked tcp://a:1"):
+        make(name, scheduler="tcp://a:1").fit(TRAIN, VALIDATION)
 
 
 def test_catboost_predicts_the_mean_where_no_input_differs(caplog, tmp_path):
