@@ -10,10 +10,12 @@ import xgboost
 from distributed import Client, default_client
 
 from features.parts import embedding
+from models.base import system_class
 from models.parts import boosting
 from pipeline import features, images, plan, posts, split, train
 from pipeline.base import params
 from pipeline.base.compute import AHEAD, LOCAL, Compute, map_shards
+from pipeline.base.errors import UserError
 from pipeline.storage import examples
 from tests.clusters import running
 from tests.conftest import write_params, write_posts_folder
@@ -123,6 +125,19 @@ def test_trees_of_two_workers_are_as_good_as_those_grown_here(cluster, request, 
     loaded.load(tmp_path)
     np.testing.assert_array_equal(loaded.predict(TEST), there.predict(TEST))
     assert not [file for file in tmp_path.iterdir() if b"127.0.0.1" in file.read_bytes()]
+
+
+@pytest.mark.parametrize("name", ["xgboost", "lightgbm"])
+def test_a_worker_that_dies_with_its_posts_is_a_line(cluster, far, name, monkeypatch):
+    grow = system_class(name)._grow_there
+
+    def killing(*arguments):
+        cluster.kill(len(cluster.workers) - 1)
+        return grow(*arguments)
+
+    monkeypatch.setattr(system_class(name), "_grow_there", killing)
+    with pytest.raises(UserError, match=r"^compute\.scheduler: it is gone, or a worker with data that no other has; "):
+        fitted(name, MANY, scheduler=cluster.address)
 
 
 def test_what_is_of_the_user_stays_open(cluster):

@@ -49,7 +49,7 @@ def spread(scheduler: str, rows: int) -> Iterator[Spread]:
     """The workers of a cluster that so many rows are worth, those of most threads first, and of no others."""
     import dask
 
-    with cluster.connect(scheduler) as client:
+    with cluster.connect(scheduler) as client, cluster.in_a_line():
         threads = client.nthreads()
         order = sorted(threads, key=lambda worker: (-threads[worker], worker))
         workers = order[: max(1, rows // boosting.ROWS)]

@@ -82,16 +82,27 @@ def in_a_line() -> Iterator[None]:
     try:
         yield
     except (CommClosedError, CancelledError):
-        message = "compute.scheduler: it is gone; what was finished is kept, run the same command again"
-        raise UserError(message) from None
+        raise UserError(_GONE) from None
     except (RuntimeError, ModuleNotFoundError) as error:
-        if not any(said in str(error) for said in _FOREIGN):
+        said = next((line for sign, line in _SIGNS.items() if sign in str(error)), None)
+        if said is None:
             raise
-        message = "compute.scheduler: the scheduler or a worker cannot import this project; start both in its folder "
-        raise UserError(f"{message}and environment, with PYTHONPATH=.") from None
+        raise UserError(said) from None
 
 
-_FOREIGN = ("deserialization of the task graph", *(f"No module named '{top}" for top in TOPS))
+_GONE = (
+    "compute.scheduler: it is gone, or a worker with data that no other has; "
+    "what was finished is kept, run the same command again"
+)
+_FOREIGN = (
+    "compute.scheduler: the scheduler or a worker cannot import this project; "
+    "start both in its folder and environment, with PYTHONPATH=."
+)
+_SIGNS = {
+    "Missing required workers": _GONE,  # XGBoost's words
+    "deserialization of the task graph": _FOREIGN,
+    **{f"No module named '{top}": _FOREIGN for top in TOPS},
+}
 
 
 def _reach(scheduler: str) -> "Client":
@@ -99,9 +110,12 @@ def _reach(scheduler: str) -> "Client":
 
     address = _address(scheduler)
     try:
+        _check(address)
         client = Client(address, timeout=TIMEOUT)
     except (OSError, ValueError, TypeError, TimeoutError) as error:
-        raise UserError(f"compute.scheduler: nothing answers at {address} ({error}); local works here") from None
+        why = str(error) or "whoever is there is no scheduler"
+        message = f"compute.scheduler: nothing answers at {address} ({why}); set it to local to work here"
+        raise UserError(message) from None
     try:
         client.wait_for_workers(1, timeout=TIMEOUT)
     except TimeoutError:
@@ -109,6 +123,27 @@ def _reach(scheduler: str) -> "Client":
         message = f"compute.scheduler: {address} has no workers; start some with `dask worker {address}`"
         raise UserError(message) from None
     return client
+
+
+def _check(address: str) -> None:
+    """Raise `TimeoutError` where somebody is at home who is no scheduler: a client would wait for a word for ever."""
+    import asyncio
+
+    from distributed import Security
+    from distributed.comm.core import connect as call
+    from distributed.utils import LoopRunner
+
+    async def answers() -> None:
+        options = Security().get_connection_args("client")
+        comm = await asyncio.wait_for(call(address, timeout=TIMEOUT, **options), TIMEOUT + 1)
+        await comm.close()
+
+    runner = LoopRunner()
+    runner.start()
+    try:
+        runner.run_sync(answers)
+    finally:
+        runner.stop()
 
 
 def _address(scheduler: str) -> str:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
+from threading import RLock
 from typing import Any, Literal, TypeVar
 from uuid import uuid4
 
@@ -127,9 +128,20 @@ class OnceAWorker:
         return _unpickled, (pickle.dumps(self.value),)
 
 
-@lru_cache(maxsize=1)
 def _unpickled(data: bytes) -> OnceAWorker:
+    with _FIRST:
+        return _kept(data)
+
+
+@lru_cache(maxsize=1)
+def _kept(data: bytes) -> OnceAWorker:
     return OnceAWorker(pickle.loads(data))
+
+
+_FIRST = RLock()
+"""Held while a worker makes what its threads share."""
+_BEGUN: set[str] = set()
+"""Runs of which this worker has done a shard."""
 
 
 def _run_here(
@@ -189,7 +201,7 @@ def _run_on_cluster(
         window = AHEAD * max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
 
         def submit(position: int) -> Any:
-            call = (function, shards[position], arguments, threads)
+            call = (function, shards[position], arguments, threads, run)
             return client.submit(_guarded, *call, pure=False, retries=cluster.RETRIES, key=f"shard-{run}-{position}")
 
         waiting = iter(range(len(shards)))
@@ -207,9 +219,21 @@ def _run_on_cluster(
             yield position, result
 
 
-def _guarded(function: Callable, shard: Any, arguments: tuple, threads: int) -> tuple[bool, Any]:
-    """Run in a worker: (True, result), or (False, message) of a `UserError`, which no retry can mend."""
+def _guarded(function: Callable, shard: Any, arguments: tuple, threads: int, run: str) -> tuple[bool, Any]:
+    """Run in a worker: (True, result), or (False, message) of a `UserError`, which no retry can mend.
+
+    A worker of several threads does its first shard alone, as `_run_in_threads` does.
+    """
     _set_threads(threads)
+    with _FIRST:
+        if run not in _BEGUN:
+            done = _tried(function, shard, arguments)
+            _BEGUN.add(run)
+            return done
+    return _tried(function, shard, arguments)
+
+
+def _tried(function: Callable, shard: Any, arguments: tuple) -> tuple[bool, Any]:
     try:
         return True, function(shard, *arguments)
     except UserError as error:

@@ -1,8 +1,12 @@
 import importlib
 import logging
 import os
+import socket
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import dask.config
 import pytest
@@ -163,8 +167,24 @@ def test_a_scheduler_that_cannot_do_the_work_says_so_in_a_line(folder, tmp_path,
         done = map_shards(compute, tasks.double, list(range(40)), title="test")
         next(done)
         processes.scheduler.kill()
-        with pytest.raises(UserError, match=said + "it is gone; "):
+        with pytest.raises(UserError, match=said + "it is gone, or a worker"):
             list(done)
+
+
+def test_a_worker_of_several_threads_does_its_first_shard_alone(monkeypatch):
+    monkeypatch.setattr(module, "_set_threads", lambda _: None)
+    first, ended = Event(), []
+
+    def work(shard):
+        if not first.is_set():
+            first.set()
+            time.sleep(0.2)
+            ended.append(shard)
+        return len(ended)
+
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(lambda shard: module._guarded(work, shard, (), 1, "a run"), range(4)))
+    assert done == [(True, 1)] * 4
 
 
 @pytest.mark.slow
@@ -215,6 +235,16 @@ def test_nobody_answers(tasks, monkeypatch):
     monkeypatch.setattr(clusters, "TIMEOUT", 0.5)
     with pytest.raises(UserError, match=r"compute\.scheduler: nothing answers at tcp://127\.0\.0\.1:1"):
         results(Compute(scheduler="tcp://127.0.0.1:1"), tasks.double, [1, 2])
+
+
+@pytest.mark.slow
+def test_somebody_answers_who_is_no_scheduler(tasks, monkeypatch):
+    """As the dashboard beside it: it waits for a request that never comes."""
+    monkeypatch.setattr(clusters, "TIMEOUT", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        with pytest.raises(UserError, match=rf"compute\.scheduler: nothing answers at {address} \(whoever is there"):
+            results(Compute(scheduler=address), tasks.double, [1, 2])
 
 
 def test_workers_are_at_least_one():
