@@ -201,7 +201,7 @@ def _run_on_cluster(
         window = AHEAD * max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
 
         def submit(position: int) -> Any:
-            call = (function, shards[position], arguments, threads, run)
+            call = (function, shards[position], arguments, run, threads, compute.narrow_vectors)
             return client.submit(_guarded, *call, pure=False, retries=cluster.RETRIES, key=f"shard-{run}-{position}")
 
         waiting = iter(range(len(shards)))
@@ -219,12 +219,14 @@ def _run_on_cluster(
             yield position, result
 
 
-def _guarded(function: Callable, shard: Any, arguments: tuple, threads: int, run: str) -> tuple[bool, Any]:
+def _guarded(
+    function: Callable, shard: Any, arguments: tuple, run: str, threads: int, narrow: bool
+) -> tuple[bool, Any]:
     """Run in a worker: (True, result), or (False, message) of a `UserError`, which no retry can mend.
 
     A worker of several threads does its first shard alone, as `_run_in_threads` does.
     """
-    _set_threads(threads)
+    _set_up(threads, narrow)
     with _FIRST:
         if run not in _BEGUN:
             done = _tried(function, shard, arguments)
@@ -256,12 +258,15 @@ def _outcome(future: Any, *, title: str) -> Any:
 
 
 @lru_cache(maxsize=1)
-def _set_threads(threads: int) -> None:
-    """Once a worker: its libraries use `threads` threads each, so that workers do not fight for cores."""
+def _set_up(threads: int, narrow: bool) -> None:
+    """Once a worker: its libraries use `threads` threads each, so that workers do not fight for cores.
+
+    With `narrow`, vectors are as `Compute.settle` has them here, unless PyTorch is there already.
+    """
     import cv2
 
     cv2.setNumThreads(threads)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
     else:
-        os.environ |= dict.fromkeys(THREADS, str(threads))
+        os.environ |= dict.fromkeys(THREADS, str(threads)) | (NARROW if narrow else {})

@@ -65,6 +65,9 @@ def dies_once(shard, folder):
 def always_dies(shard):
     os.kill(os.getpid(), signal.SIGKILL)
 
+def vectors(shard):
+    return os.environ.get("ATEN_CPU_CAPABILITY")
+
 def threads(shard):
     import cv2
     import torch
@@ -119,6 +122,8 @@ def test_running_scheduler(tasks, scheduler, folder):
     assert results(compute, tasks.fails_once, [1, 2, 3], str(folder)) == [1, 2, 3]
     with pytest.raises(UserError, match=r"^raw/x\.jpg: mend me$"):
         results(compute, tasks.bad_input, [1, 2, 3])
+    narrow = Compute(scheduler=scheduler, narrow_vectors=True)
+    assert results(narrow, tasks.vectors, [1, 2]) == ["avx2"] * 2
     assert results(compute, tasks.threads, [1, 2]) == [(1, 1)] * 2
 
 
@@ -172,7 +177,7 @@ def test_a_scheduler_that_cannot_do_the_work_says_so_in_a_line(folder, tmp_path,
 
 
 def test_a_worker_of_several_threads_does_its_first_shard_alone(monkeypatch):
-    monkeypatch.setattr(module, "_set_threads", lambda _: None)
+    monkeypatch.setattr(module, "_set_up", lambda *_: None)
     first, ended = Event(), []
 
     def work(shard):
@@ -183,7 +188,7 @@ def test_a_worker_of_several_threads_does_its_first_shard_alone(monkeypatch):
         return len(ended)
 
     with ThreadPoolExecutor(4) as pool:
-        done = list(pool.map(lambda shard: module._guarded(work, shard, (), 1, "a run"), range(4)))
+        done = list(pool.map(lambda shard: module._guarded(work, shard, (), "a run", 1, False), range(4)))
     assert done == [(True, 1)] * 4
 
 
