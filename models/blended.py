@@ -72,7 +72,11 @@ class Blended(Trained):
         blended = cls(**{**vars(trained), **told}, parts=ran, weights=weights, table=table)
         if trained.entry.intervals is None:
             return blended
-        around, table = blended_intervals.of(paths, blended.entry.intervals, ran, weights, table)
+        outside = {name: part.out_of_fold() for name, part in ran.items()} if blended.folds else {}
+        if any(map(len, outside.values())):  # time may leave no fold
+            more = {name: _mean_over_seeds(frame) for name, frame in outside.items()}
+            table = pd.concat([_weighed(more, weights, first.seeds[0]), table], ignore_index=True)
+        around, table = blended_intervals.of(paths, blended.entry.intervals, ran, weights, table, outside)
         return replace(blended, around=around, table=table)
 
     def conformal(self, target: str, seed: int) -> Conformal | None:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from models.parts.intervals import UNBOUNDED, Conformal
-from models.trained import ENDS, Trained, predictions
+from models.parts.intervals import UNBOUNDED, Conformal, Scored
+from models.trained import ENDS, SEEN, Trained, predictions
 from pipeline.base.paths import Paths
 from pipeline.base.sections import Intervals
 from pipeline.storage import store
@@ -62,14 +62,18 @@ def of(
     parts: Mapping[str, Trained],
     weights: Mapping[str, np.ndarray],
     table: pd.DataFrame,
+    outside: Mapping[str, pd.DataFrame],
 ) -> tuple[dict[str, Conformal], pd.DataFrame]:
     """By target the intervals that a blend's entry has asked for, and its predictions with both ends.
 
-    `weights` are those of `parts` by target, `table` has its predictions. Nothing is learned here but margins.
+    `weights` are those of `parts` by target, `table` has its predictions, of training posts too where parts have some
+    `outside` of what they learned from. Nothing is learned here but margins.
     """
     names = [name for name, part in parts.items() if part.entry.intervals and asked.method == "cqr"]
-    told = {name: predictions(paths, name).groupby(KEYS)[list(ENDS)].mean() for name in names}
-    posts, found, tables = _posts(paths, asked.by), {}, []
+    tables = {name: pd.concat([*([outside[name]] if outside else []), predictions(paths, name)]) for name in names}
+    told = {name: frame.groupby(KEYS)[list(ENDS)].mean() for name, frame in tables.items()}
+    posts, found, weighed = _posts(paths, asked.by), {}, []
+    known = {part: _known(posts, asked.by, [*of]) for part, of in _learned_from(asked).items()}
     for target, of_all in weights.items():
         own = table[table["target"] == target].reset_index(drop=True)
         kept = np.array([weight for name, weight in zip(parts, of_all, strict=True) if name in names])
@@ -81,33 +85,50 @@ def of(
         rows = pd.MultiIndex.from_frame(own[KEYS])
         said = [frame.reindex(rows).to_numpy().T for frame in told.values()]  # [k, 2, n]
         raw = np.tensordot(shares, said, 1) if names else own[["prediction"] * 2].to_numpy().T
-        frame, calibrating = posts.reindex(own["post_id"]).reset_index(), (own["part"] == "validation").to_numpy()
-        y = own["y"].to_numpy()[calibrating]
+        frame, prediction, y = posts.reindex(own["post_id"]).reset_index(), own["prediction"].to_numpy(), own["y"]
+        seen, at = _seen(own, frame.get(asked.by), known, outside), np.flatnonzero(own["part"] != "test")
+        of_part = Examples(frame.iloc[at].reset_index(drop=True), y=y.to_numpy()[at])
         transform = next(iter(parts.values())).targets[target].transform["name"]
         around.calibrate(
-            Examples(frame[calibrating].reset_index(drop=True), y=y),
-            *raw[:, calibrating],
-            known=_known(paths, posts, asked.by),
-            bounded=transform != UNBOUNDED and bool(np.all(y >= 0)),
+            [Scored(of_part, prediction[at], *raw[:, at], seen[at])],
+            known=known["test"],
+            bounded=transform != UNBOUNDED and bool(np.all(of_part.y >= 0)),
         )
         found[target] = around
-        ends = around.around(frame, own["prediction"].to_numpy(), *raw)
-        tables.append(own.assign(**dict(zip(ENDS, ends, strict=True))))
-    return found, pd.concat(tables, ignore_index=True)
+        ends = around.around(frame, prediction, *raw, seen)
+        weighed.append(own.assign(**dict(zip(ENDS, ends, strict=True)))[own["part"] != "train"])
+    return found, pd.concat(weighed, ignore_index=True)
 
 
 KEYS = ["target", "part", "post_id"]
 
 
+def _learned_from(asked: Intervals) -> dict[str, tuple[str, ...]]:
+    """The parts that quantile models have learned from, by the part that they are asked about."""
+    return {"validation": ("train",), "test": ("train", "validation") if asked.folds else ("train",)}
+
+
+def _seen(
+    own: pd.DataFrame, values: pd.Series | None, known: Mapping[str, Sequence[str]], outside: Mapping[str, pd.DataFrame]
+) -> np.ndarray:
+    """Whether what predicts each of the blend's posts has learned from posts of its value in the column of groups."""
+    seen = pd.Series(False, index=own.index)
+    for frame in list(outside.values())[:1]:  # the same of all parts
+        told = frame.groupby(KEYS)[SEEN].first().reindex(pd.MultiIndex.from_frame(own[KEYS]))
+        seen = pd.Series(told.eq(True).to_numpy(), index=own.index)
+    for part, of in known.items() if values is not None else ():
+        rows = own["part"] == part
+        seen[rows] = values[rows].astype("str").isin(of)
+    return seen.to_numpy()
+
+
 def _posts(paths: Paths, by: str | None) -> pd.DataFrame:
-    """The column of groups of all posts, by their ids; none where the dataset has no such column."""
+    """The part and the column of groups of all posts, by their ids; without the latter where the dataset has none."""
     there = [by] if by in store.columns_of(paths.posts) else []
-    return store.read_frame(paths.posts, ["post_id", *there]).set_index("post_id")
+    parts = store.read_frame(paths.splits, ["post_id", "part"]).set_index("post_id")["part"]
+    return store.read_frame(paths.posts, ["post_id", *there]).set_index("post_id").assign(part=parts)
 
 
-def _known(paths: Paths, posts: pd.DataFrame, by: str | None) -> list[str]:
-    """Values of that column which training posts have."""
-    if by not in posts:
-        return []
-    parts = store.read_frame(paths.splits, ["post_id", "part"]).set_index("post_id")["part"].reindex(posts.index)
-    return posts.loc[parts == "train", by].dropna().astype("str").unique().tolist()
+def _known(posts: pd.DataFrame, by: str | None, parts: Sequence[str]) -> list[str]:
+    """Values of that column which posts of these parts have."""
+    return [] if by not in posts else posts.loc[posts["part"].isin(parts), by].dropna().astype("str").unique().tolist()

@@ -29,6 +29,9 @@ PREDICTED = ("post_id", "target", "part", "seed", "y", "prediction")
 """Columns of data/predictions/<name>.parquet."""
 ENDS = ("low", "high")
 """Two more of them, where the entry has intervals."""
+FOLDS, SEEN = "folds.parquet", "seen"
+"""In the folder of a system whose intervals have `folds`: the same of training posts, which were predicted out of fold,
+and whether the column of groups had their value in what was learned from."""
 RANKED = ("list", "user_id", "post_id", "score", "part", "seed")
 """Those of a ranker."""
 BySeed = dict[int, dict[str, Any]]
@@ -142,6 +145,18 @@ class Trained:
             self._check(self.place(target, seed).relative_to(self.folder))
             made.load(self.place(target, seed) / INTERVALS)
         return made
+
+    def out_of_fold(self) -> pd.DataFrame:
+        """Training posts as `predictions` has others, part `train`, and `SEEN`; none without `folds`."""
+        if not self.folds:
+            return pd.DataFrame(columns=[*PREDICTED, *ENDS, SEEN])
+        self._check(Path(FOLDS))
+        return pd.read_parquet(self.folder / FOLDS)
+
+    @property
+    def folds(self) -> int:
+        """How many calibrate its intervals; 0 is the validation part alone."""
+        return self.entry.intervals.folds if self.entry.intervals else 0
 
     @property
     def groups(self) -> list[str]:

@@ -63,6 +63,7 @@ def main(paths: Paths = Paths()) -> None:
         kind = models.Kind.of(systems[name])
         plans[name] |= {"ranks": kind.ranks, "blends": kind.blends, "modules": [entry.module]}
         plan_intervals(entry, plans[name], p.dataset, available, p.systems)
+        plan_folds(entry, plans[name], p.split.column, available, p.systems)
     if p.dataset.missing == "fail":
         _check_nothing_is_left_out(systems, plans, reasons)
     _link_files(paths, p, reasons, {name: system for name, system in systems.items() if plans[name]["run"]})
@@ -186,6 +187,23 @@ def plan_intervals(
     if section.missing == "fail":
         raise UserError(f"{where}.by: the data lacks {by}; {REMEDY}")
     plan["why"] = "; ".join([*filter(None, [plan["why"]]), f"with intervals not by {by}: the data lacks it"])
+
+
+def plan_folds(
+    entry: Entry, plan: dict[str, Any], column: str | None, available: Collection[str], entries: Mapping[str, Entry]
+) -> None:
+    """Add to a system's plan the column by which folds are cut that calibrate its intervals: that of the split."""
+    if entry.intervals is None or not entry.intervals.folds:
+        return
+    if models.blends(entry):
+        where, asked = f"systems.{entry.name}.intervals", entry.intervals
+        for part in models.make(entry).parts:
+            own = entries[part].intervals
+            if own is None or (own.folds, own.by) != (asked.folds, asked.by):
+                raise UserError(f"{where}.folds: they are those of its parts; give '{part}' the same `folds` and `by`")
+    elif plan["run"] and column in (None, *available):  # without it there is no such split
+        plan["folds_by"] = column
+        plan["columns"] += [column] if column and column not in plan["columns"] else []
 
 
 def plan_blend(

@@ -21,18 +21,18 @@ import pandas as pd
 from pipeline.base import params
 from pipeline.base.errors import UserError, run_stage
 from pipeline.base.paths import Paths
+from pipeline.base.sections import NEEDS
 from pipeline.storage import store
 
 log = logging.getLogger(__name__)
 
 PARTS = ("train", "validation", "test")
-NEEDS = {"chronological": "posted_at", "chronological_shuffled": "posted_at", "users": "user_id"}
 
 
 def main(paths: Paths = Paths()) -> None:
     """Split the posts as the `split` section says."""
     p = params.load(paths.params)
-    column = NEEDS.get(p.split.method)
+    column = p.split.column
     if column and column not in store.columns_of(paths.posts):
         raise UserError(
             f"split.method: {p.split.method} needs column '{column}', which the data lacks; random does not"

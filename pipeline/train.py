@@ -8,8 +8,9 @@ all is done: run again after a kill, the stage goes on where it was, and repeats
 import logging
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ import numpy as np
 import pandas as pd
 
 from models import base as models
-from models.parts import intervals, live
-from models.parts.intervals import Conformal
-from models.trained import ENDS, INTERVALS, PREDICTED, RANKED, Learned, Trained
+from models.parts import intervals, live, out_of_fold
+from models.parts.folds import folds
+from models.parts.intervals import Conformal, Scored
+from models.trained import ENDS, FOLDS, INTERVALS, PREDICTED, RANKED, SEEN, Learned, Trained
 from pipeline.base import params
 from pipeline.base.code import digest
 from pipeline.base.errors import UserError, run_stage
@@ -28,7 +30,8 @@ from pipeline.base.paths import Paths
 from pipeline.base.sections import Entry
 from pipeline.base.targets import SHARES
 from pipeline.storage import plans, store
-from pipeline.storage.examples import PARTS, Dataset, Examples
+from pipeline.storage.earlier import TIME
+from pipeline.storage.examples import PARTS, Dataset, Examples, joined
 from pipeline.storage.feed import Feed, Feeds
 
 log = logging.getLogger(__name__)
@@ -64,6 +67,7 @@ def train(paths: Paths, p: Params, name: str) -> None:
 
 
 _DTYPES = {"seed": "int64", "y": "float64", "prediction": "float64", "list": "int64", "score": "float64"}
+_DTYPES |= {"low": "float64", "high": "float64", SEEN: "bool"}
 
 
 def _nothing(columns: Sequence[str]) -> pd.DataFrame:
@@ -111,22 +115,29 @@ def _train_all(paths: Paths, p: Params, trained: Trained) -> tuple[list[pd.DataF
 
 
 def _train_system(paths: Paths, p: Params, trained: Trained) -> tuple[list[pd.DataFrame], dict[str, Learned]]:
-    probe, groups = trained.unfitted(), trained.groups
+    probe, by = trained.unfitted(), plans.read(paths, "systems", trained.name).get("folds_by")
+    groups = [*trained.groups, *([by] if by else [])]
     columns = list(dict.fromkeys([*models.columns_read(probe, p.dataset.targets), *groups]))
     data = Dataset(paths, features=list(trained.features), columns=columns, looks_back=probe.looks_back)
-    frames, learned = [], {}
+    frames, learned, outside = [], {}, [_nothing((*PREDICTED, *ENDS, SEEN))]
     for target, transform_name in p.dataset.targets.items():
         parts, transform = data.parts(target, transform_name, [*probe.reads(target, transform_name), *groups])
         learned[target] = Learned(transform.state(), probe.reads(target, transform_name))
         for seed in trained.seeds:
-            system = _fit(paths, p, trained, target, seed, parts["train"], parts["validation"])
-            around = _calibrated(system, trained.entry, seed, parts["train"], parts["validation"])
+            fit = partial(_fit, paths, p, trained, target, seed)
+            system = fit(parts["train"], parts["validation"])
+            around, scored = _calibrated(system, trained, fit, parts, by=by, seed=seed)
             frames.append(_predict(system, parts["validation"], "validation", seed, around))
             system.refit(parts["train"], parts["validation"])  # from here on it may have seen the validation part
             _write(system, trained, target, seed, learned[target])
             if around is not None:
+                if trained.folds:
+                    around.learn(joined(parts["train"], parts["validation"]))
                 around.save(trained.place(target, seed) / INTERVALS)
+                outside += [_outside(one, seed, around) for one in scored]
             frames.append(_predict(system, parts["test"], "test", seed, around))
+    if trained.folds:
+        store.write_frame(trained.folder / FOLDS, pd.concat(outside, ignore_index=True))
     return frames, learned
 
 
@@ -159,13 +170,18 @@ def _fit(paths: Paths, p: Params, trained: Trained, target: str, seed: int, trai
 
 
 def _calibrated(
-    system: models.System, entry: Entry, seed: int, train: Examples, validation: Examples
-) -> Conformal | None:
-    """The intervals an entry asks for, by the system before it learned from the validation part."""
-    around = intervals.make(entry, system.report(), seed=seed)
-    if around is not None:
-        around.fit(train, validation, system.predict(validation))
-    return around
+    system: models.System, trained: Trained, fit: Any, parts: Mapping[str, Examples], *, by: str | None, seed: int
+) -> tuple[Conformal | None, list[Scored]]:
+    """The intervals an entry asks for, by the system before it learned from the validation part, and the folds."""
+    strangers = by not in (None, TIME)
+    around = intervals.make(trained.entry, system.report(), strangers=strangers, seed=seed)
+    if around is None:
+        return None, []
+    train, validation = parts["train"], parts["validation"]
+    cut = folds(train, validation, by=by, count=trained.folds, seed=trained.seeds[0])
+    scored = out_of_fold.score(trained.entry, cut, fit, strangers=strangers, seed=seed)
+    around.fit(train, validation, system.predict(validation), scored)
+    return around, scored
 
 
 def _write(learner: models.Learner, trained: Trained, target: str, seed: int, told: Learned) -> None:
@@ -194,8 +210,18 @@ def _predict(
     prediction = system.predict(posts)
     if not np.isfinite(prediction).all():
         raise UserError(f"{type(system).__name__} predicts no number for post {_first_odd(posts, prediction)!r}")
-    columns = (posts.posts["post_id"], posts.target, part, seed, posts.y, prediction)
     ends = () if around is None else around.interval(posts, prediction)
+    return _table(posts, part, seed, prediction, ends)
+
+
+def _outside(scored: Scored, seed: int, around: Conformal) -> pd.DataFrame:
+    """The same of training posts that were predicted out of fold."""
+    ends = out_of_fold.ends(around, scored)
+    return _table(scored.posts, "train", seed, scored.prediction, ends).assign(**{SEEN: scored.seen})
+
+
+def _table(posts: Examples, part: str, seed: int, prediction: np.ndarray, ends: Sequence[np.ndarray]) -> pd.DataFrame:
+    columns = (posts.posts["post_id"], posts.target, part, seed, posts.y, prediction)
     return pd.DataFrame(dict(zip([*PREDICTED, *ENDS][: len(columns) + len(ends)], [*columns, *ends], strict=True)))
 
 

@@ -8,11 +8,18 @@ interval has one width (split conformal, Lei et al. 2018). By group as Vovk's Mo
 **Ours**: which groups (`Conformal`), that an interval holds its prediction, and that it ends where counts do. Both
 promises are of posts like those of the validation part: what drifts from there on, the leaderboard's coverage shows.
 
+With `folds` other posts calibrate as well, each predicted by models that did not learn from it (cross-conformal, Vovk,
+Annals of Mathematics and AI 2015, with time in its order), and the quantile models learn once more with the validation
+part. **Ours**: in splits by users those of a booster have as many trees as it stopped at, which the validation part
+chose; posts of users they learn from would stop them too late for new ones. Features stay as they are stored: labels
+that a post's `history` has are those it would have as a test post, earlier ones; in splits by users the means of
+categories are of posts of other folds, too.
+
 Shapes: n posts.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +45,20 @@ UNBOUNDED = "log2_per_day"
 FILE, LOW, HIGH = "intervals.json", "low", "high"
 
 
+@dataclass(frozen=True)
+class Scored:
+    """Posts with `y` that nothing was learned from which predicts them, and what was predicted."""
+
+    posts: Examples
+    prediction: np.ndarray
+    """[n]."""
+    low: np.ndarray
+    """[n], before calibration; `high` is the other end."""
+    high: np.ndarray
+    seen: np.ndarray
+    """Whether training posts had the value of the column of groups [n]."""
+
+
 class Conformal:
     """Intervals that hold `level` of the posts.
 
@@ -53,30 +74,38 @@ class Conformal:
         """
         self._level, self._by, self._quantiles, self._stops = level, by, tuple(quantiles), stops
 
-    def fit(self, train: Examples, validation: Examples, prediction: np.ndarray) -> None:
+    def fit(self, train: Examples, validation: Examples, prediction: np.ndarray, others: Sequence[Scored] = ()) -> None:
         """Learn quantiles from `train`, margins from `validation` and its `prediction` [n] by a system of `train`.
 
-        Raises `UserError` where there is no validation part.
+        And from `others`. Raises `UserError` where there is no validation part.
         """
-        for model in self._quantiles:
-            self._learn(model, train)
-        ends = self._raw(validation, prediction)
-        known = self._values(train.posts).dropna().unique().tolist()
-        lowest = float(train.y.min())
-        self.calibrate(validation, *ends, known=known, bounded=lowest >= 0 and train.transform != UNBOUNDED)
+        own, lowest = self.score(train, validation, prediction), float(train.y.min())
+        bounded = lowest >= 0 and train.transform != UNBOUNDED
+        self.calibrate([*others, own], known=self._known, bounded=bounded)
 
-    def calibrate(
-        self, posts: Examples, low: np.ndarray, high: np.ndarray, *, known: Sequence[str], bounded: bool
-    ) -> None:
-        """Learn margins from posts with `y` that nothing was learned from, and the ends [n] before calibration.
+    def score(self, train: Examples, posts: Examples, prediction: np.ndarray) -> Scored:
+        """Learn quantiles from `train`, and ask them about posts with their `prediction` [n] by a system of `train`."""
+        self.learn(train)
+        seen = self._values(posts.posts).isin(self._known).to_numpy()
+        return Scored(posts, prediction, *self._raw(posts, prediction), seen)
+
+    def calibrate(self, scored: Sequence[Scored], *, known: Sequence[str], bounded: bool) -> None:
+        """Learn margins from posts that were predicted, those of the validation part last.
 
         `known` are the values of the column that training posts have; `bounded` ends are never below zero.
         """
-        if not len(posts):
+        if not len(scored[-1].posts):
             raise UserError("intervals: they are calibrated on validation posts; give split.ratios some")
-        scores = np.maximum(low - posts.y, posts.y - high)  # [n]
+        scores = [np.maximum(one.low - one.posts.y, one.posts.y - one.high) for one in scored]  # [n] each
         self._floor, self._known = 0.0 if bounded else -np.inf, sorted(known)
-        self._margins = self._by_group(scores, self._values(posts.posts))
+        values = pd.concat([self._values(one.posts.posts) for one in scored], ignore_index=True)
+        self._margins = self._by_group(np.concatenate(scores), values, np.concatenate([one.seen for one in scored]))
+
+    def learn(self, train: Examples) -> None:
+        """Learn quantiles, and which groups are known; margins stay as they are."""
+        self._known = sorted(self._values(train.posts).dropna().unique().tolist())
+        for model in self._quantiles:
+            self._learn(model, train)
 
     def _learn(self, model: System, train: Examples) -> None:
         rows = np.arange(len(train))
@@ -99,34 +128,40 @@ class Conformal:
         column = posts[self._by].reset_index(drop=True)
         return column.astype("str").where(column.notna())
 
-    def _by_group(self, scores: np.ndarray, values: pd.Series) -> dict[str, Any]:
+    def _by_group(self, scores: np.ndarray, values: pd.Series, seen: np.ndarray) -> dict[str, Any]:
         together = quantile(scores, self._level)
-        counts = values[values.isin(self._known)].value_counts()
+        counts = values[seen].value_counts()
         own = sorted(counts.index[counts >= MINIMUM])
-        rest = {"known": values.isin(self._known) & ~values.isin(own), "new": ~values.isin(self._known)}
+        rest = {"known": seen & ~values.isin(own), "new": ~seen}
         return {
             "all": together,
-            "own": {value: quantile(scores[values == value], self._level) for value in own},
+            "own": {value: quantile(scores[seen & (values == value)], self._level) for value in own},
             **{k: quantile(scores[of], self._level) if sum(of) >= MINIMUM else together for k, of in rest.items()},
         }
 
-    def _margin(self, posts: pd.DataFrame) -> np.ndarray:
+    def _margin(self, posts: pd.DataFrame, seen: np.ndarray | None) -> np.ndarray:
         """By how much both ends of each post move outwards, [n]."""
         if self._by is None:
             return np.full(len(posts), self._margins["all"])
         values = self._values(posts)
-        rest = np.where(values.isin(self._known), self._margins["known"], self._margins["new"])
-        return np.array([self._margins["own"].get(v, other) for v, other in zip(values, rest, strict=True)])
+        seen = values.isin(self._known).to_numpy() if seen is None else seen
+        of_seen = [self._margins["own"].get(value, self._margins["known"]) for value in values]
+        return np.where(seen, of_seen, self._margins["new"])
 
     def interval(self, posts: Examples, prediction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Both ends [n] around the system's `prediction` [n], which lies between them."""
         return self.around(posts.posts, prediction, *self._raw(posts, prediction))
 
     def around(
-        self, posts: pd.DataFrame, prediction: np.ndarray, low: np.ndarray, high: np.ndarray
+        self,
+        posts: pd.DataFrame,
+        prediction: np.ndarray,
+        low: np.ndarray,
+        high: np.ndarray,
+        seen: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Both ends [n] of posts, from those before calibration."""
-        margin = self._margin(posts)
+        """Both ends [n] of posts, from those before calibration; `seen` as `Scored` has it, or by what is known."""
+        margin = self._margin(posts, seen)
         low = np.maximum(low - margin, self._floor)
         return np.minimum(low, prediction), np.maximum(high + margin, prediction)
 
@@ -153,10 +188,13 @@ def quantile(scores: np.ndarray, level: float) -> float:
     return float(np.sort(scores)[place - 1])
 
 
-def make(entry: Entry, found: Mapping[str, float] | None = None, **given: Any) -> Conformal | None:
+def make(
+    entry: Entry, found: Mapping[str, float] | None = None, *, strangers: bool = False, **given: Any
+) -> Conformal | None:
     """The intervals an entry of `systems` asks for, if any; `given` as `models.base.make` takes it.
 
-    `found` is the report of the trained system: what a search found of its trees, quantile models take.
+    `found` is the report of the trained system: what a search found of its trees, quantile models take; where users
+    to come are `strangers`, their number as well.
     Raises `UserError` where `cqr` has no features to learn from.
     """
     asked = entry.intervals
@@ -165,13 +203,15 @@ def make(entry: Entry, found: Mapping[str, float] | None = None, **given: Any) -
     if asked.method == "constant":
         return Conformal(level=asked.level, by=asked.by)
     shares = (1 - asked.level) / 2, (1 + asked.level) / 2
-    entries = [of_quantile(entry, share, found) for share in shares]
+    entries = [of_quantile(entry, share, found, strangers=strangers) for share in shares]
     quantiles = [models.make(one, **given) for one in entries]
     stops = entries[0].arguments["trees"].get("early_stopping") is not None
     return Conformal(level=asked.level, by=asked.by, quantiles=quantiles, stops=stops)
 
 
-def of_quantile(entry: Entry, share: float, found: Mapping[str, float] | None = None) -> Entry:
+def of_quantile(
+    entry: Entry, share: float, found: Mapping[str, float] | None = None, *, strangers: bool = False
+) -> Entry:
     """The booster that learns a quantile for a system: its own class where it is one, else LightGBM on its features."""
     features = models.flat(models.make(entry).features)
     if not features:
@@ -181,5 +221,7 @@ def of_quantile(entry: Entry, share: float, found: Mapping[str, float] | None = 
         trees = {**TREES, **loss}
         return Entry(entry.name, "lightgbm", arguments={"features": features, "trees": trees, "refit": True})
     searched = {k: v for k, v in (found or {}).items() if k in ("n_estimators", "max_depth", "learning_rate")}
+    if found and strangers:
+        searched |= {"n_estimators": max(1, int(found["trees"])), "early_stopping": None}
     trees = {**entry.arguments.get("trees", {}), **searched, **loss}
     return replace(entry, arguments={**entry.arguments, "trees": trees, "refit": True}, intervals=None)

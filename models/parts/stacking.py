@@ -13,6 +13,7 @@ from torch import nn
 
 from models.base import Roles
 from models.parts.boosting import Trees
+from models.parts.folds import fold_rows
 from models.parts.projection import Projection
 from models.parts.regressor import Regressor
 from models.xgboost import XGBoost
@@ -85,11 +86,6 @@ class Base:
     def report(self) -> dict[str, float]:
         """The booster's report, each name with `base_` before it."""
         return {f"base_{name}": value for name, value in self._booster.report().items()}
-
-
-def fold_rows(n: int, folds: int, seed: int) -> list[np.ndarray]:
-    """Rows of each of at most `folds` random parts of nearly the same size, none of them empty."""
-    return np.array_split(np.random.default_rng(seed).permutation(n), min(folds, n))
 
 
 class Stacked:

@@ -3,8 +3,8 @@
 The folder is laid out as a project's: params.yaml with the one system, the parts of a blend beside it, and of `data/`
 what predicting reads. It has the ids of users, to say who is a stranger. Of a system that looks back it has all posts
 with their features; of features of the posts before, what they read of these, labels of the parts they learn from
-among them; of a blend, its parts' predictions of the validation part, which weigh them. Weights of encoders are named
-and not packed. Nothing in it is a pickle.
+among them; of a blend, its parts' predictions of the validation part, which weigh them, and those out of fold, which
+calibrate it. Weights of encoders are named and not packed. Nothing in it is a pickle.
 """
 
 import shutil
@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 from features.base import feature_class
 from features.parts.past import PastFeature
 from models.blended import Blended
-from models.trained import Trained, predictions
+from models.trained import FOLDS, Trained, predictions
 from pipeline.asking.forecaster import Forecaster
 from pipeline.base import params, targets
 from pipeline.base.code import digest, hash_file
@@ -47,7 +47,8 @@ def pack(paths: Paths, p: Params, name: str, folder: Path) -> None:
         packed.root.mkdir()
         _write_params(paths, packed, trained)
         for own in (trained, *parts_of(trained)):
-            shutil.copytree(paths.model(own.name), packed.model(own.name))
+            labels = shutil.ignore_patterns(FOLDS) if own is trained else None
+            shutil.copytree(paths.model(own.name), packed.model(own.name), ignore=labels)
         for part in parts_of(trained):
             said = predictions(paths, part.name)
             store.write_frame(packed.predictions(part.name), said[said["part"] == "validation"])

@@ -13,7 +13,10 @@ from pipeline.base.ranges import Count, Few, Inside, Positive, Resamples, Share,
 
 LongerSide = Annotated[int, "1 or more", at_least(1), "65500 or less", at_most(65_500)]
 """Pixels; no JPEG has more."""
+Folds = Annotated[int, "0 or more", at_least(0), "20 or less", at_most(20)]
 Quality = Annotated[int, "1 to 100", Is[lambda value: 1 <= value <= 100]]
+NEEDS = {"chronological": "posted_at", "chronological_shuffled": "posted_at", "users": "user_id"}
+"""Columns of posts that methods of splitting need."""
 NAME = re.compile(r"[^\W_][\w-]*")
 """What an entry or a target may be called: its name becomes a file, a word of a command and a key of DVC's."""
 
@@ -56,6 +59,11 @@ class Split:
     """What decides the part of a post, and what stays together."""
     ratios: list[float]
     """Shares of train, validation and test."""
+
+    @property
+    def column(self) -> str | None:
+        """Of posts, which decides their parts; None is chance alone."""
+        return NEEDS.get(self.method)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +123,9 @@ class Intervals:
     """`cqr` is conformalised quantile regression, as wide as the post asks for; `constant` has one width for all."""
     by: str | None = None
     """Column of posts whose values are calibrated apart, such as user_id or category; None is all together."""
+    folds: Folds = 0
+    """How many that nothing was learned from calibrate: the validation part and others of the training part, predicted
+    by systems of what lies before them or, in splits by users or by chance, of the others; 0 is the former alone."""
 
 
 @dataclass(frozen=True)

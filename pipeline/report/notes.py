@@ -60,9 +60,11 @@ def intervals(test: pd.DataFrame, systems: Systems) -> Iterator[str]:
             levels.setdefault(system.entry.intervals.level, []).append(f"`{name}`")
     if levels and "coverage" in test:
         asked = "; ".join(f"{100 * level:g}% by {', '.join(names)}" for level, names in levels.items())
+        folded = ", ".join(f"`{name}`" for name, system in systems.items() if system.run and system.folds)
+        more = f"; of {folded} on folds of the training part, too" if folded else ""
         yield (
             f"coverage: share of the test posts inside the interval around their prediction; asked for: {asked}. "
-            "width: its mean. Calibrated on the validation part, by models that did not learn from it."
+            f"width: its mean. Calibrated on the validation part{more}, by models that did not learn from it."
         )
 
 

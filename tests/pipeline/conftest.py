@@ -27,7 +27,7 @@ def make_predictions(n=40, part="test", target="likes", noise=0.5, seeds=(0,), c
 
 
 def write_system(
-    paths, name, frames, *, seeds=(0,), targets=("likes",), why=None, features=None, report=None, level=None
+    paths, name, frames, *, seeds=(0,), targets=("likes",), why=None, features=None, report=None, level=None, folds=0
 ):
     """data/predictions/<name>.parquet and data/models/<name>/system.json."""
     frame = pd.concat(frames, ignore_index=True)
@@ -38,7 +38,7 @@ def write_system(
         importance={seed: IMPORTANCE if name in ("good", "bad") else {} for seed in seeds},
     )
     learned = dict.fromkeys(targets, learned)
-    intervals = None if level is None else Intervals(level=level)
+    intervals = None if level is None else Intervals(level=level, folds=folds)
     entry = Entry(name, "ceiling" if name == "ceiling" else "constant", intervals=intervals)
     Trained(paths.model(name), entry, True, why, tuple(seeds), features or {}, learned).write()
 

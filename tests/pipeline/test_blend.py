@@ -1,8 +1,10 @@
 """An average of other entries, through the stages: its parts are trained once, and it is asked like any other."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from models.parts import intervals
 from models.trained import ENDS, Trained, predictions
 from pipeline import explain, plan, posts, predict
 from pipeline.base import params
@@ -32,11 +34,12 @@ SYSTEMS = {
 """The blend stands before its parts: it may be trained first."""
 
 
-def project(root, systems=SYSTEMS, frame=None, **dataset):
+def project(root, systems=SYSTEMS, frame=None, split=None, **dataset):
     write_posts_folder(root / "raw", posts=build_posts(60) if frame is None else frame, images=False)
     features = {"user_time": {}, "user_vector": {"columns": []}}
     dataset = {"targets": {"likes": "log2p1"}, **dataset}
-    return write_params(root, features=features, systems=systems, dataset=dataset)
+    sections = {"split": split} if split else {}
+    return write_params(root, features=features, systems=systems, dataset=dataset, **sections)
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +139,38 @@ def test_intervals_know_no_test_label(trained):
     np.testing.assert_array_equal(after[list(ENDS)], before[list(ENDS)])
 
 
+FOLDED = {"level": 0.7, "by": "user_id", "folds": 3}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("method", "folds"), [("chronological", 3), ("users", 3), ("random", 3), ("users", 1), ("chronological", 0)]
+)
+def test_folds_of_its_parts_calibrate_it(tmp_path, method, folds):
+    asked = {**FOLDED, "folds": folds}
+    trees = {"model": "xgboost", "features": ["user_time"], "trees": TREES, "refit": True, "intervals": asked}
+    parts = {"one": trees, "two": {"model": "user_mean", "intervals": {**asked, "method": "constant"}}}
+    blend = {"model": "blend", "parts": ["one", "two"], "intervals": asked}
+    flat = {**blend, "intervals": {**asked, "method": "constant"}}
+    split = {"method": method, "ratios": [0.7, 0.1, 0.2]}
+    paths = project(tmp_path, {"both": blend, "flat": flat, **parts}, build_posts(200), split=split)
+    run_stages(paths, results=False)
+    told = {name: _by_post(Trained.open(paths, name).out_of_fold(), "train") for name in parts}
+    size = store.read_frame(paths.splits)["part"].value_counts()
+    extra = 0 if folds < 2 else 2 * size["validation"] if method == "chronological" else size["train"]
+    assert len(told["one"]) == extra
+    for name, columns in (("both", list(ENDS)), ("flat", ["prediction", "prediction"])):
+        asked = [pd.concat([told[part], _by_post(predictions(paths, part), "validation")]) for part in parts]
+        y, ends = asked[0]["y"].to_numpy(), sum(frame[columns] for frame in asked).to_numpy().T / 2
+        found = Trained.open(paths, name).conformal("likes", 0)._margins
+        assert found["all"] == pytest.approx(intervals.quantile(np.maximum(ends[0] - y, y - ends[1]), 0.7))
+        assert set(predictions(paths, name)["part"]) == {"validation", "test"}
+
+
+def _by_post(frame, part):
+    return frame[frame["part"] == part].set_index("post_id").sort_index()
+
+
 @pytest.mark.slow
 def test_reasons_are_those_of_its_parts_weighed(trained, tmp_path):
     drafts = build_posts(60).tail(5).drop(columns=["likes", "brightness", "image"])
@@ -189,6 +224,10 @@ def test_parts_that_cannot_run_are_left_out(tmp_path):
         (
             {"a": {"model": "blend", "parts": ["two"], "intervals": {}}, "two": PARTS["two"]},
             r"systems\.a\.intervals\.method: cqr weighs the intervals of parts, and none has any",
+        ),
+        (
+            {"a": {"model": "blend", "parts": ["one"], "intervals": FOLDED}, "one": PARTS["one"]},
+            r"systems\.a\.intervals\.folds: they are those of its parts; give 'one' the same `folds` and `by`",
         ),
     ],
 )

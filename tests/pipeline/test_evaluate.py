@@ -218,6 +218,11 @@ def test_intervals_are_scored_where_a_system_gives_them(trained, system, predict
     text = (paths.results / "leaderboard.md").read_text()
     assert f"{expected:.3f} | 3.000 |" in " ".join(text.split())
     assert "asked for: 90% by `good`" in " ".join(text.split())
+    assert "Calibrated on the validation part, by models" in " ".join(text.split())
+    system(paths, "good", frames, seeds=(0, 1), level=0.9, folds=3)
+    results(paths)
+    text = (paths.results / "leaderboard.md").read_text()
+    assert "the validation part; of `good` on folds of the training part, too, by models" in " ".join(text.split())
     frames[1].loc[3, "low"] = np.nan
     system(paths, "good", frames, seeds=(0, 1), level=0.9)
     with pytest.raises(UserError, match="no finite prediction or y or low or high"):

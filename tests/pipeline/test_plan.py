@@ -82,6 +82,20 @@ def test_groups_of_intervals_are_columns_where_the_data_has_them(planned):
         plan.plan_intervals(ranker, {}, None, [], {})
 
 
+@pytest.mark.parametrize(
+    ("method", "column"),
+    [("chronological", "posted_at"), ("chronological_shuffled", "posted_at"), ("users", "user_id"), ("random", None)],
+)
+def test_folds_of_intervals_are_cut_as_parts_are(planned, method, column):
+    split = {"method": method, "ratios": [0.6, 0.2, 0.2]}
+    (found,) = planned(systems={"trees": {**TREES, "intervals": {"folds": 3}}}, split=split)["systems"].values()
+    assert found["folds_by"] == column
+    assert found["columns"] == ([column] if column else [])
+    (alone,) = planned(systems={"trees": {**TREES, "intervals": {}}}, split=split)["systems"].values()
+    assert "folds_by" not in alone
+    assert alone["columns"] == []
+
+
 def test_a_column_without_a_value_is_lacking(project, make_posts):
     paths = project(systems={"user_mean": {}})
     store.write_frame(paths.posts, make_posts(30).assign(user_id=None))
@@ -193,6 +207,11 @@ def test_an_unused_feature_may_lack_its_columns(planned):
             {"systems": {"user_mean": {"intervals": {"level": 80}}}},
             "systems.user_mean.intervals.level: 80 cannot be; give a number between 0 and 1",
         ),
+        (
+            {"systems": {"user_mean": {"intervals": {**FLAT, "folds": -1}}}},
+            "systems.user_mean.intervals.folds: -1 cannot be; give 0 or more",
+        ),
+        ({"systems": {"user_mean": {"intervals": {**FLAT, "folds": 21}}}}, "folds: 21 cannot be; give 20 or less"),
         ({"systems": {"user_mean": {"intervals": {}}}}, "systems.user_mean.intervals.method: cqr needs features"),
         (
             {"systems": {"user_mean": {"intervals": {**FLAT, "by": "likes"}}}},

@@ -6,7 +6,7 @@ import pytest
 
 from models.parts import live
 from models.parts.loop import Run
-from models.trained import ENDS, PREDICTED, Trained
+from models.trained import ENDS, FOLDS, PREDICTED, SEEN, Trained
 from pipeline import inputs, train
 from pipeline.base import params
 from pipeline.base.errors import UserError
@@ -211,6 +211,49 @@ def test_intervals_are_calibrated_before_the_validation_part_is_learned(ready):
     assert widths[0].min() > 0.1
 
 
+FOLDED = {"folds": 3, "by": "user_id", "level": 0.7}
+
+
+def with_few_to_validate(paths):
+    """Forty posts to learn from, and the last ten of the twenty after them as the validation part."""
+    splits = store.read_frame(paths.splits)
+    splits.loc[splits["post_id"].between("p0040", "p0049"), "part"] = "unused"
+    store.write_frame(paths.splits, splits)
+    return paths
+
+
+@pytest.mark.parametrize("by", ["posted_at", "user_id", None])
+@pytest.mark.parametrize("model", ["lightgbm", "xgb_mlp"])
+def test_folds_calibrate_as_well_and_know_no_test_label(ready, by, model):
+    """Permuted test labels change no file of the model; those of training posts that were predicted do."""
+
+    def permuted(posts, values):
+        posts.loc[60:, "likes"] = np.random.default_rng(1).permutation(posts.loc[60:, "likes"])
+
+    def another(posts, values):
+        posts.loc[30:39, "likes"] *= 1000
+
+    entry = {**STACK} if model == "xgb_mlp" else {"features": ["tabular"], "trees": SMALL, "refit": True}
+    entry |= {"intervals": {**FOLDED, "method": "constant" if model == "xgb_mlp" else "cqr"}}
+    plan = {model: {"folds_by": by, "columns": ["user_id", *([by] if by else [])]}}
+    files = []
+    for change in (None, permuted, another):
+        paths = with_few_to_validate(ready({model: entry}, plan, change=change))
+        frame = run(paths, model)
+        files.append(result(paths, model)[0])
+    assert files[0] == files[1]
+    margins = [of["likes/seed-0/intervals/intervals.json"] for of in files]
+    assert margins[0] != margins[2]
+    told = store.read_frame(paths.model(model) / FOLDS)
+    assert list(told.columns) == [*PREDICTED, *ENDS, SEEN]
+    assert set(told["post_id"]) <= {f"p{i:04d}" for i in range(40)}
+    assert told["post_id"].is_unique
+    assert len(told) == (20 if by == "posted_at" else 40)
+    assert set(frame["part"]) == {"validation", "test"}
+    every = pd.concat([told, frame[frame["part"] == "validation"]])
+    assert every["y"].between(every["low"], every["high"]).mean() >= 0.7
+
+
 def test_intervals_of_loaded_systems_are_those_of_training(ready):
     paths = ready({"lightgbm": {"features": ["tabular"], "trees": SMALL, "intervals": {"by": "user_id"}, "seeds": 2}})
     frame = run(paths, "lightgbm")
@@ -307,6 +350,24 @@ def test_what_a_kill_leaves_undone_is_all_that_is_done_afterwards(ready, steps, 
     assert files == expected
     pd.testing.assert_frame_equal(predictions, frame)
     assert not (paths.cache / "training" / "net").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kill", [3, 6, 9])
+def test_what_was_killed_among_folds_goes_on_to_the_same(ready, steps, kill):
+    entry = {**NET, "seeds": 1, "intervals": {"folds": 3, "method": "constant"}}
+    paths = with_few_to_validate(ready({"net": entry}, {"net": {"folds_by": "posted_at", "columns": ["posted_at"]}}))
+    whole = steps()
+    run(paths, "net")
+    expected, frame = result(paths, "net")
+    assert len(whole) > kill
+    killed(paths, steps, kill)
+    again = steps()
+    run(paths, "net")
+    assert 0 < len(again) <= len(whole) - kill + 2
+    files, predictions = result(paths, "net")
+    assert files == expected
+    pd.testing.assert_frame_equal(predictions, frame)
 
 
 @pytest.mark.slow

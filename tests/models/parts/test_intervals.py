@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.parts import intervals
-from models.parts.intervals import MINIMUM, Conformal, quantile
+from models.parts import intervals, out_of_fold
+from models.parts.folds import folds
+from models.parts.intervals import MINIMUM, Conformal, Scored, quantile
 from pipeline.base.errors import UserError
 from pipeline.base.sections import Entry, Intervals
 from pipeline.storage.examples import Examples, FeatureValues
@@ -64,7 +65,7 @@ def test_covers_what_it_promises(module, level):
 
 
 def test_without_calibration_deep_trees_would_not(monkeypatch):
-    monkeypatch.setattr(Conformal, "_margin", lambda self, posts: np.zeros(len(posts)))
+    monkeypatch.setattr(Conformal, "_margin", lambda self, posts, seen: np.zeros(len(posts)))
     held, _ = inside(calibrated(entry()), PARTS["test"])
     assert held.mean() < 0.8 - bound(0.8, N["validation"], N["test"])
 
@@ -135,6 +136,69 @@ def test_saved_and_loaded_is_the_same(asked, tmp_path):
     np.testing.assert_array_equal(again.interval(PARTS["test"], prediction), made.interval(PARTS["test"], prediction))
 
 
+def test_margins_of_several_scored_posts_by_hand():
+    """Scores 1 to 4 of users seen where they were predicted and 5 to 9 of others: a group's own, or of all."""
+
+    def scored(errors, seen, users):
+        posts = pd.DataFrame({"post_id": [str(e) for e in errors], "user_id": pd.Series(users, dtype="str")})
+        zeros = np.zeros(len(errors))
+        return Scored(Examples(posts, y=np.array(errors, dtype=float)), zeros, zeros, zeros, np.array(seen))
+
+    others = scored([9.0, 8.0, 7.0, 6.0, 5.0] * 20, [False] * 100, ["a"] * 100)
+    own = scored([1.0, 2.0, 3.0, 4.0] * 25, [True] * 100, ["b"] * 100)
+    made = Conformal(level=0.5, by="user_id")
+    made.calibrate([others, own], known=["a", "b"], bounded=False)
+    posts, zeros = pd.DataFrame({"user_id": pd.Series(["a", "b", "c"], dtype="str")}), np.zeros(3)
+    high = made.around(posts, zeros, zeros, zeros)[1]
+    assert high.tolist() == [5.0, 3.0, 7.0]  # of all 200 the 101st, of 100 the 51st; few were seen that are not b
+    unseen = made.around(posts, zeros, zeros, zeros, np.zeros(3, dtype=bool))[1]
+    assert unseen.tolist() == [7.0] * 3
+
+
+@pytest.mark.parametrize("method", ["cqr", "constant"])
+@pytest.mark.parametrize("column", ["posted_at", "user_id", None])
+def test_folds_cover_what_they_promise_where_the_validation_part_is_small(method, column):
+    """The share of test posts inside is as near as the posts of all folds allow, not those of 40."""
+    rng = np.random.default_rng(5)
+    times = pd.Timestamp("2024-01-01", tz="UTC") + pd.to_timedelta(rng.permutation(840), unit="h")
+    every = Examples(
+        PARTS["train"].posts.assign(posted_at=times[:800]), PARTS["train"].features, PARTS["train"].y, "likes", "log2p1"
+    )
+    watched = PARTS["validation"].take(np.arange(400))
+    asked = entry(method)
+    cut = folds(every, watched if column != "posted_at" else watched.take(np.arange(150)), by=column, count=5, seed=0)
+    scored = out_of_fold.score(asked, cut, lambda one, two: Flat(), seed=0)
+    made, n = intervals.make(asked, seed=0), sum(len(one.posts) for one in scored)
+    few = watched.take(np.arange(40))
+    made.fit(every, few, np.full(40, 10.5), scored)
+    held, _ = inside(made, PARTS["test"])
+    assert n >= 450
+    assert abs(held.mean() - 0.8) < bound(0.8, n + 40, N["test"])
+
+
+class Flat:
+    """A system that always says the same."""
+
+    def report(self):
+        return {}
+
+    def refit(self, train, validation):
+        pass
+
+    def predict(self, posts):
+        return np.full(len(posts), 10.5)
+
+
+def test_users_that_a_fold_has_not_seen_are_new_there():
+    asked, train = entry("constant", by=U), PARTS["train"]
+    cut = folds(train, PARTS["validation"].take(np.arange(200)), by=U, count=4, seed=0)
+    scored = out_of_fold.score(asked, cut, lambda one, two: Flat(), seed=0)
+    for fold, one in zip(cut, scored, strict=True):
+        known = {*fold.train.posts[U].dropna(), *fold.validation.posts[U].dropna()}
+        assert one.seen.tolist() == [user in known for user in fold.posts.posts[U]]
+    assert not all(one.seen.all() for one in scored)
+
+
 def test_calibration_posts_teach_no_quantile_model():
     """With early stopping, too: other validation labels give other margins and the same models."""
     stops = entry(trees={**DEEP, "early_stopping": 5})
@@ -162,6 +226,16 @@ def test_what_a_search_found_is_what_quantiles_are_grown_with():
     expected = {**DEEP, "max_depth": 2, "grid": None, "loss": "quantile", "quantile": 0.25}
     assert one.arguments["trees"] == expected
     assert one.arguments["categorical"] == ["user_id"]
+
+
+@pytest.mark.parametrize("strangers", [False, True])
+def test_where_users_are_new_quantile_models_have_the_trees_that_the_system_stopped_at(strangers):
+    asked = entry(trees={**DEEP, "early_stopping": 5})
+    one = intervals.of_quantile(asked, 0.1, {"trees": 7}, strangers=strangers).arguments["trees"]
+    assert (one["n_estimators"], one["early_stopping"]) == ((7, None) if strangers else (60, 5))
+    roles = nest("xgb_mlp", {"features": {"base": ["tabular"], "head": ["clip"]}})
+    net = intervals.of_quantile(Entry("net", "xgb_mlp", arguments=roles), 0.1, {"base_trees": 7}, strangers=strangers)
+    assert net.arguments["trees"]["early_stopping"] == 30
 
 
 def test_what_cannot_be_is_one_clear_line():

@@ -6,7 +6,7 @@ import torch
 
 from models.parts.boosting import Trees
 from models.parts.loop import Run
-from models.parts.stacking import Base, fold_rows
+from models.parts.stacking import Base
 from models.xgb_conv1d import Conv1dMLP
 from models.xgb_mlp import MLP
 from pipeline.base.errors import UserError
@@ -22,14 +22,6 @@ STACKED = ["xgb_mlp", "xgb_conv1d"]
 
 def base(stack="out_of_fold", folds=4, **arguments):
     return Base(Trees(**{**TREES, **arguments}), features=["tabular"], stack=stack, folds=folds, seed=0)
-
-
-@pytest.mark.parametrize(("n", "folds"), [(10, 3), (3, 5), (300, 5)])
-def test_folds_hold_every_row_once(n, folds):
-    parts = fold_rows(n, folds, 0)
-    assert len(parts) == min(n, folds)
-    assert sorted(np.concatenate(parts)) == list(range(n))
-    assert np.ptp([len(part) for part in parts]) <= 1
 
 
 @pytest.mark.parametrize("row", [0, 7, 299])

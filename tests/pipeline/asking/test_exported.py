@@ -16,16 +16,26 @@ from tests.stages import run_stages
 pytestmark = pytest.mark.slow
 
 TREES = {"n_estimators": 5, "max_depth": 2}
+FOLDED = {"folds": 2, "by": "user_id"}
 SYSTEMS = {
-    "trees": {"model": "xgboost", "features": ["user_time", "category", "image_stats"], "trees": TREES, "seeds": 2},
+    "trees": {
+        "model": "xgboost",
+        "features": ["user_time", "category", "image_stats"],
+        "trees": TREES,
+        "seeds": 2,
+        "intervals": FOLDED,
+    },
     "words": {"model": "svr", "features": ["tfidf", "sentence"]},
     "after": {
         "model": "dtcn",
         "features": {"image": ["image_stats"], "user": ["user_vector"]},
         "training": {"epochs": 1},
     },
-    "medians": {"model": "lightgbm", "features": ["activity", "history"], "trees": {**TREES, "loss": "absolute"}},
-    "blend": {"parts": ["medians", "trees"]},
+    "medians": {
+        **{"model": "lightgbm", "features": ["activity", "history"], "trees": {**TREES, "loss": "absolute"}},
+        "intervals": FOLDED,
+    },
+    "blend": {"parts": ["medians", "trees"], "intervals": FOLDED},
 }
 FEATURES = {"user_time": {}, "category": {}, "image_stats": {}, "tfidf": {}, "sentence": {}, "user_vector": {}}
 FEATURES |= {"activity": {}, "history": {}}
@@ -73,6 +83,7 @@ def test_it_has_no_labels_no_pickle_and_no_other_system(packed):
     assert [folder.name for folder in (packed / "data/models").iterdir()] == ["trees"]
     files = [file for file in packed.rglob("*") if file.is_file()]
     assert {file.suffix for file in files} == {".json", ".parquet", ".txt", ".ubj", ".yaml"}
+    assert not [file for file in files if file.name == "folds.parquet"]
     assert not [file for file in files if file.read_bytes().startswith((b"\x80", b"PK"))]  # pickles, PyTorch's zips
 
 
@@ -103,6 +114,10 @@ def test_labels_of_test_posts_stay_behind(paths, tmp_path):
     assert posts.loc[posts["part"] == "train", "likes"].notna().any()
     said = pd.read_parquet(tmp_path / "packed/data/predictions/trees.parquet")
     assert set(said["part"]) == {"validation"}
+    models = tmp_path / "packed/data/models"
+    told = pd.read_parquet(models / "trees/folds.parquet")
+    assert len(told)
+    assert set(told["post_id"]) <= set(posts.loc[posts["part"] == "train", "post_id"])
 
 
 def test_a_changed_or_missing_file_is_refused(packed):
