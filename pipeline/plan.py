@@ -2,11 +2,12 @@
 
 Rankers need interactions and follows as well.
 
-One small file a feature and a system, so that a change of one entry reaches only those who read it.
+One small file a feature and a system, with its entry, so that a change of one entry reaches only those who read it.
 """
 
 import logging
 from collections.abc import Collection, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,7 @@ def main(paths: Paths = Paths()) -> None:
     for name, entry in p.systems.items():
         kind = models.Kind.of(systems[name])
         plans[name] |= {"ranks": kind.ranks, "blends": kind.blends, "modules": [entry.module]}
+        plans[name] |= {"entry": asdict(entry), "seed": p.seed, "targets": dict(p.dataset.targets)}
         plan_intervals(entry, plans[name], p.dataset, available, p.systems)
         plan_folds(entry, plans[name], p.split.column, available, p.systems)
     if p.dataset.missing == "fail":
@@ -70,7 +72,7 @@ def main(paths: Paths = Paths()) -> None:
     for name, reason in reasons.items():
         code = hashes(f"features/{p.features[name].module}.py", ["features"])
         content = {"run": reason is None, "why": reason, "columns": columns[name], "code": code}
-        content |= label_of(p.features[name], p.dataset.targets)
+        content |= {**label_of(p.features[name], p.dataset.targets), "entry": asdict(p.features[name])}
         store.write_json(paths.plan("features", name), content)
     for name, plan in plans.items():
         if plan["why"]:
