@@ -130,6 +130,12 @@ def shuffled(n: int, batch_size: int, seed: Sequence[int]) -> list[list[int]]:
     return [batch * 2 if len(batch) == 1 else batch for batch in batches]
 
 
+def pieces(batch: list[int], number: int) -> list[list[int]]:
+    """A batch cut into so many pieces of nearly the same size, or into fewer, so that none has one row."""
+    number = max(1, min(number, len(batch) // 2))
+    return [piece.tolist() for piece in np.array_split(np.asarray(batch, dtype=np.int64), number)]
+
+
 def load(data: Data, batches: list[list[int]], device: torch.device | str, workers: int = 0) -> Iterator[Batch]:
     """The batches on `device`, in order; `workers` processes read ahead, or threads where the data is on disk."""
     pin = torch.device(device).type == "cuda"

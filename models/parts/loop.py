@@ -1,18 +1,19 @@
 """The loop that `models.parts.training` runs, on Lightning Fabric: steps, validation, stopping, a state."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.parts.batches import Batch, Data, Redrawn, cut, load, shuffled
+from models.parts.batches import Batch, Data, Redrawn, cut, load, pieces, shuffled
 from pipeline.base.errors import UserError
-from pipeline.base.ranges import Count, NotNegative, Positive
+from pipeline.base.ranges import Count, Few, NotNegative, Positive
 
 Loss = Callable[[nn.Module, Batch], Tensor]
 # Fused: one pass over weights and moments, a quarter of the time where tables of words are large.
@@ -52,6 +53,11 @@ class Training:
     """Passes over the training rows, at most."""
     batch_size: Count = 32
     """Rows a step."""
+    accumulate: Few = 1
+    """Pieces that the rows of a step are cut into, their gradients added up: less memory for the same step.
+
+    What looks at several rows at once sees those of a piece: batch norm, the contrast of `ttc_vlt`.
+    """
     validate_every: Count | None = None
     """Batches between validations; None is after every epoch."""
     patience: Count | None = None
@@ -96,6 +102,10 @@ def _penalties(network: nn.Module, training: Training) -> list[dict[str, Any]]:
     return [{"params": weights, "weight_decay": training.weight_decay}, {"params": others, "weight_decay": 0.0}]
 
 
+def _rows(batch: Batch) -> int:
+    return len(next(iter(batch.values())))
+
+
 class Run:
     """One training: the network, its optimiser, its data and how far it is."""
 
@@ -124,8 +134,10 @@ class Run:
         batches = shuffled(len(self._train), self._training.batch_size, [self._settings.seed, self.at.epoch])
         if isinstance(self._train, Redrawn):
             self._train.begin(self.at.epoch)
-        for batch in self._load(self._train, batches[self.at.batch :]):
-            self._step(batch)
+        waiting = [pieces(batch, self._training.accumulate) for batch in batches[self.at.batch :]]
+        loaded = iter(self._load(self._train, [piece for batch in waiting for piece in batch]))
+        for batch in waiting:
+            self._step(islice(loaded, len(batch)), sum(map(len, batch)))
             self.at.batch += 1
             if self.at.batch == len(batches):
                 self.at.epoch, self.at.batch = self.at.epoch + 1, 0
@@ -143,14 +155,15 @@ class Run:
             return self.at.batch == 0
         return self.at.step % self._training.validate_every == 0
 
-    def _step(self, batch: Batch) -> None:
+    def _step(self, batch: Iterable[Batch], rows: int) -> None:
+        """Learn from a batch of so many rows, piece by piece: the mean over rows is that of the whole batch."""
         self._model.train()
-        loss = self._settings.loss(self._model, batch)
         self._optimizer.zero_grad()
-        self._fabric.backward(loss)
+        for piece in batch:
+            loss = self._settings.loss(self._model, piece) * (_rows(piece) / rows)
+            self._fabric.backward(loss)
+            self.at.total = self.at.total + loss.detach() * rows
         self._optimizer.step()
-        rows = len(next(iter(batch.values())))
-        self.at.total = self.at.total + loss.detach() * rows
         self.at.rows += rows
         self.at.step += 1
 

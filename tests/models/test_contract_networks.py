@@ -123,7 +123,7 @@ OWN = {
 }
 """The same where systems mean different things by an argument."""
 GIVEN = {"features", "device", "training"}
-TESTED_APART = {"checkpoint", "decayed", "patience", "vectors"}
+TESTED_APART = {"accumulate", "checkpoint", "decayed", "patience", "vectors"}
 ARGUMENTS = [
     (name, argument)
     for name in NETWORKS
@@ -241,6 +241,25 @@ def unchanged():
 @pytest.mark.parametrize(("name", "argument"), ARGUMENTS)
 def test_each_argument_changes_what_is_learned(name, argument, unchanged):
     assert outcome(name, **{argument: OWN.get((name, argument), OTHER[argument])}) != unchanged(name)
+
+
+SEE_OTHERS = {"xgb_mlp": {}, "xgb_conv1d": {}, "ttc_vlt": {"contrast": 0.0}}
+"""Networks that see the rows of a batch together, and what undoes that: nothing does batch norm."""
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_batches_in_pieces_are_learned_as_whole_ones_by_what_sees_each_row_alone(name):
+    takes = inspect.signature(system_class(name)).parameters
+    without = {knob: 0.0 for knob in ("dropout", "category_dropout") if knob in takes}
+
+    def difference(**changes):
+        whole, cut_up = (np.array(outcome(name, accumulate=k, **without, **changes)[0]) for k in (1, 3))
+        return np.abs(cut_up - whole).max()
+
+    if name in SEE_OTHERS:
+        assert difference() > 1e-3
+    if SEE_OTHERS.get(name, True):
+        assert difference(**SEE_OTHERS.get(name, {})) < 1e-4
 
 
 def test_a_sum_of_units_is_another_network():

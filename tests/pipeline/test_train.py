@@ -300,11 +300,11 @@ def steps(monkeypatch):
     def count(kill=None):
         taken = []
 
-        def counted(run, batch):
+        def counted(run, batch, rows):
             if len(taken) == kill:
                 raise KeyboardInterrupt
             taken.append(run._settings.seed)
-            step(run, batch)
+            step(run, batch, rows)
 
         monkeypatch.setattr(Run, "_step", counted)
         return taken

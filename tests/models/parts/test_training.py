@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from models.parts import training
-from models.parts.batches import Tensors, cut, load, shuffled
+from models.parts.batches import Tensors, cut, load, pieces, shuffled
 from models.parts.loop import OPTIMIZERS, Run, Training
 from models.parts.training import few_threads, fit_network, predict_network, seeded, squared_error
 from pipeline.base.errors import UserError
@@ -90,6 +90,57 @@ def test_every_row_is_drawn_once_an_epoch(n):
     assert rows == (list(range(n)) if n > 1 else [0, 0])
     assert min(map(len, batches)) > 1
     assert n < 8 or batches != shuffled(n, 16, [0, 1])
+
+
+@pytest.mark.parametrize(
+    ("n", "number", "sizes"),
+    [(8, 1, [8]), (8, 3, [3, 3, 2]), (7, 3, [3, 2, 2]), (5, 9, [3, 2]), (3, 2, [3]), (2, 2, [2]), (1, 4, [1])],
+)
+def test_pieces_have_every_row_and_none_has_one(n, number, sizes):
+    batch = np.random.default_rng(0).permutation(n).tolist()
+    cut_up = pieces(batch, number)
+    assert [len(piece) for piece in cut_up] == sizes
+    assert [row for piece in cut_up for row in piece] == batch
+
+
+def plain():
+    """Three layers with neither dropout nor batch norm: rows know nothing of each other."""
+    torch.manual_seed(0)
+    network = Network()
+    network.layers[1], network.layers[3] = nn.Identity(), nn.Tanh()
+    return network
+
+
+def penalised(network, batch):
+    """A loss with a part that no row has."""
+    return squared_error(network, batch) + 0.1 * sum(p.square().sum() for p in network.parameters())
+
+
+@pytest.mark.parametrize("loss", [squared_error, penalised])
+@pytest.mark.parametrize("accumulate", [2, 3, 100])
+def test_a_batch_in_pieces_is_the_same_step(loss, accumulate):
+    """Of 70 rows in batches of 16 the last has 6, and most cannot be cut evenly."""
+    learned = []
+    for number in (1, accumulate):
+        network, knobs = plain(), Training(batch_size=16, accumulate=number, epochs=4, learning_rate=0.01)
+        curve = fit_network(network, data(), data(40, seed=1), knobs, loss=loss)
+        learned.append((weights(network).numpy(), curve))
+    (whole, expected), (cut_up, curve) = learned
+    np.testing.assert_allclose(cut_up, whole, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(curve.train, expected.train, rtol=1e-5)
+    np.testing.assert_allclose(curve.validation, expected.validation, rtol=1e-5)
+    assert curve.step == expected.step == [5, 10, 15, 20]
+
+
+def test_no_piece_is_larger_than_memory_allows():
+    sizes = []
+
+    def seen(network, batch):
+        sizes.append(len(batch["y"]))
+        return squared_error(network, batch)
+
+    fit(loss=seen, accumulate=4, epochs=1)
+    assert sizes == [4] * 4 * 4 + [2] * 3
 
 
 def test_cut_keeps_order():
