@@ -96,6 +96,7 @@ class Contrasted:
 
     def __init__(self, strength: float, temperature: float):
         self.strength, self.temperature = strength, temperature
+        self.compares_rows = strength > 0  # which no process sees part of
         self.__qualname__ = f"Contrasted({strength}, {temperature})"  # names the loss in checkpoints
 
     def __call__(self, network: nn.Module, batch: Batch) -> Tensor:

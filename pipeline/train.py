@@ -12,13 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from models import base as models
-from models.parts import intervals, live, out_of_fold
+from models.parts import intervals, live, out_of_fold, processes
 from models.parts.folds import folds
 from models.parts.intervals import Conformal, Scored
 from models.trained import ENDS, FOLDS, INTERVALS, PREDICTED, RANKED, SEEN, Learned, Trained
@@ -26,7 +27,7 @@ from pipeline.base import params
 from pipeline.base.code import digest
 from pipeline.base.errors import UserError, run_stage
 from pipeline.base.params import Params
-from pipeline.base.paths import Paths
+from pipeline.base.paths import Elsewhere, Paths
 from pipeline.base.sections import Entry
 from pipeline.base.targets import SHARES
 from pipeline.storage import plans, store
@@ -43,7 +44,29 @@ def main(paths: Paths = Paths()) -> None:
         raise UserError("usage: python -m pipeline.train <system of params.yaml>")
     p = params.load(paths.params)
     p.compute.settle()
-    train(paths, p, sys.argv[1])
+    name = sys.argv[1]
+    if p.compute.devices * p.compute.nodes > 1 and name in p.systems and models.takes(p.systems[name], "device"):
+        _train_together(paths, p, name)
+    else:
+        train(paths, p, name)
+
+
+def _train_together(paths: Paths, p: Params, name: str) -> None:
+    """Train a network on all devices; each process does all the rest as well, and the first one's files are kept."""
+    device = _device(p)
+    p.compute.check_devices(device)
+    with processes.joined(device, devices=p.compute.devices, nodes=p.compute.nodes) as first:
+        if first:
+            train(paths, p, name)
+            return
+        logging.getLogger().setLevel(logging.ERROR)
+        with TemporaryDirectory() as folder:
+            train(Elsewhere(paths.root, Path(folder)), p, name)
+
+
+def _device(p: Params) -> str:
+    """The device of this machine that networks are trained on."""
+    return p.compute.here().pick_device()
 
 
 def train(paths: Paths, p: Params, name: str) -> None:
@@ -158,7 +181,7 @@ def _fit(paths: Paths, p: Params, trained: Trained, target: str, seed: int, trai
     entry, name, rows = trained.entry, trained.name, "lists" if trained.kind.ranks else "posts"
     log.info("%s: %s, seed %d, %d training %s", name, target, seed, len(train), rows)
     # Asking for one imports PyTorch, which takes longer than most systems train that need none.
-    device = p.compute.here().pick_device() if models.takes(entry, "device") else "cpu"
+    device = _device(p) if models.takes(entry, "device") else "cpu"
     # States of other code are those of another training.
     states = _states(paths, name) / digest(f"models/{entry.module}.py")[:16]
     scheduler = p.compute.cluster if models.takes(entry, "scheduler") else None

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from models.parts import processes, sharing
 from models.parts.batches import Batch, Data, Redrawn, cut, load, pieces, shuffled
 from pipeline.base.errors import UserError
 from pipeline.base.ranges import Count, Few, NotNegative, Positive
@@ -110,17 +111,14 @@ class Run:
     """One training: the network, its optimiser, its data and how far it is."""
 
     def __init__(self, network: nn.Module, train: Data, validation: Data | None, settings: Settings):
-        # Lightning takes seconds to import; what only predicts does without it.
-        from lightning_fabric import Fabric
-
         self._settings, self._training, self._train = settings, settings.training, train
         self._validation = validation if validation is not None and len(validation) else None
-        precision = "bf16-mixed" if settings.device == "cuda" else "32-true"
-        self._fabric = Fabric(accelerator=settings.device, devices=1, precision=precision)
+        self._fabric = processes.fabric(settings.device, alone=not sharing.by_rows(network, settings.loss))
         make = OPTIMIZERS[self._training.optimizer]
         made = make(_penalties(network, self._training), lr=self._training.learning_rate)
         self._network = network
         self._model, self._optimizer = self._fabric.setup(network, made)
+        sharing.begin_alike(self._fabric, network)
         self._best: dict[str, Tensor] | None = None
         self.at = Position()
 
@@ -132,14 +130,17 @@ class Run:
     def epoch(self) -> Iterator[None]:
         """Train from where the epoch stands to its end or until stopping; yields after each validation."""
         batches = shuffled(len(self._train), self._training.batch_size, [self._settings.seed, self.at.epoch])
+        steps = len(batches)
         if isinstance(self._train, Redrawn):
             self._train.begin(self.at.epoch)
-        waiting = [pieces(batch, self._training.accumulate) for batch in batches[self.at.batch :]]
-        loaded = iter(self._load(self._train, [piece for batch in waiting for piece in batch]))
-        for batch in waiting:
-            self._step(islice(loaded, len(batch)), sum(map(len, batch)))
+        batches = batches[self.at.batch :]
+        shares = [sharing.share(self._fabric, batch) for batch in batches]
+        waiting = [pieces(share, self._training.accumulate) if share else [] for share in shares]
+        loaded = iter(self._load(self._train, [piece for share in waiting for piece in share]))
+        for batch, share in zip(batches, waiting, strict=True):
+            self._step(islice(loaded, len(share)), len(batch))
             self.at.batch += 1
-            if self.at.batch == len(batches):
+            if self.at.batch == steps:
                 self.at.epoch, self.at.batch = self.at.epoch + 1, 0
             if self._due():
                 self._validate()
@@ -155,14 +156,15 @@ class Run:
             return self.at.batch == 0
         return self.at.step % self._training.validate_every == 0
 
-    def _step(self, batch: Iterable[Batch], rows: int) -> None:
-        """Learn from a batch of so many rows, piece by piece: the mean over rows is that of the whole batch."""
+    def _step(self, share: Iterable[Batch], rows: int) -> None:
+        """Learn from a share of a batch of so many rows, piece by piece: added up, the mean over the whole batch."""
         self._model.train()
         self._optimizer.zero_grad()
-        for piece in batch:
+        for piece in share:
             loss = self._settings.loss(self._model, piece) * (_rows(piece) / rows)
             self._fabric.backward(loss)
             self.at.total = self.at.total + loss.detach() * rows
+        sharing.add_gradients(self._fabric, self._network)
         self._optimizer.step()
         self.at.rows += rows
         self.at.step += 1
@@ -170,7 +172,8 @@ class Run:
     def _validate(self) -> None:
         curve = self.at.curve
         curve.step.append(self.at.step)
-        curve.train.append(self._finite(float(self.at.total) / self.at.rows))
+        total = sharing.total(self._fabric, torch.as_tensor(self.at.total))
+        curve.train.append(self._finite(float(total) / self.at.rows))
         self.at.total, self.at.rows = 0.0, 0
         if self._validation is None:
             return
@@ -184,10 +187,12 @@ class Run:
     @torch.no_grad()
     def _validation_loss(self) -> float:
         self._model.eval()
-        rows = cut(np.arange(len(self._validation)), self._training.batch_size)
+        batches = cut(np.arange(len(self._validation)), self._training.batch_size)
+        rows = [own for own in (sharing.share(self._fabric, batch) for batch in batches) if own]
         batches = zip(rows, self._load(self._validation, rows), strict=True)
         losses = [self._settings.loss(self._model, batch) * len(some) for some, batch in batches]
-        return float(torch.stack(losses).sum()) / len(self._validation)
+        total = torch.stack(losses).sum() if losses else torch.zeros(())
+        return float(sharing.total(self._fabric, total)) / len(self._validation)
 
     def _finite(self, loss: float) -> float:
         if not math.isfinite(loss):
@@ -201,13 +206,14 @@ class Run:
         self._network.cpu().eval()
 
     def state(self) -> dict[str, Any]:
-        """Everything `restore` needs to go on as if nothing had happened."""
+        """Everything `restore` needs to go on as if nothing had happened; all processes must ask at once."""
+        cuda = self._settings.device == "cuda"
         return {
             "network": self._network.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "best": self._best,
-            "random": torch.get_rng_state(),
-            "random_cuda": torch.cuda.get_rng_state() if self._settings.device == "cuda" else None,
+            "random": sharing.from_all(self._fabric, torch.get_rng_state()),
+            "random_cuda": sharing.from_all(self._fabric, torch.cuda.get_rng_state()) if cuda else None,
             "at": asdict(self.at),
         }
 
@@ -223,6 +229,8 @@ class Run:
             return
         self._optimizer.load_state_dict(state["optimizer"])
         self._best = state["best"]
-        torch.set_rng_state(state["random"])
-        if state["random_cuda"] is not None:
-            torch.cuda.set_rng_state(state["random_cuda"])
+        number = self._fabric.global_rank
+        if number < len(state["random"]):  # it may have been kept by fewer processes
+            torch.set_rng_state(state["random"][number])
+            if state["random_cuda"] is not None:
+                torch.cuda.set_rng_state(state["random_cuda"][number])

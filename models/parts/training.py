@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from models.parts import live
+from models.parts import live, processes
 from models.parts.batches import Batch, Data, cut, inputs, load
 from models.parts.loop import Curve, Loss, Run, Settings, Training
 from pipeline.base.errors import UserError
@@ -81,22 +81,23 @@ def fit_network(
     check_stopping(training, validation)
     settings = Settings(training=training, loss=loss, seed=seed, device=device, workers=workers)
     file = checkpoint / f"{_key(network, train, validation, settings)}.pt" if checkpoint else None
-    with seeded(seed, device), few_threads(network):
+    first = processes.rank() == 0
+    with seeded(seed + (processes.rank() << 32), device), few_threads(network):  # dropout is each process's own
         run = Run(network, train, validation, settings)
-        if file and file.exists():
-            run.restore(torch.load(file, map_location="cpu", weights_only=True))
+        if state := processes.told(_kept(file) if first else None):
+            run.restore(state)
             log.info("%s: going on from step %d", label, run.at.step)
         epochs = {"total": training.epochs, "initial": run.at.epoch, "unit": "epoch"}
-        with tqdm(desc=label, **epochs, leave=False, disable=None) as bar:
+        with tqdm(desc=label, **epochs, leave=False, disable=None if first else True) as bar:
             while run.at.epoch < training.epochs and not run.stopped:
                 for _ in run.epoch():
                     live.tell(*run.at.curve.last())
                     if file:
-                        _save(run.state(), file)
+                        _save(run.state(), file, first)
                 bar.update()
     run.finish()
     if file:
-        _save(run.result(), file)
+        _save(run.result(), file, first)
     return run.at.curve
 
 
@@ -120,7 +121,13 @@ def check_stopping(training: Training, validation: Sized | None) -> None:
         raise UserError("training.patience: needs a validation part; give split.ratios one or set it to null")
 
 
-def _save(state: dict[str, Any], file: Path) -> None:
+def _kept(file: Path | None) -> dict[str, Any] | None:
+    return torch.load(file, map_location="cpu", weights_only=True) if file and file.exists() else None
+
+
+def _save(state: dict[str, Any], file: Path, first: bool) -> None:
+    if not first:
+        return
     with store.atomic(file) as temporary:
         torch.save(state, temporary)
 

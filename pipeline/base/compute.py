@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from pipeline.base import cluster
 from pipeline.base.errors import UserError
-from pipeline.base.ranges import Threads
+from pipeline.base.ranges import Few, Threads
 
 Result = TypeVar("Result")
 
@@ -47,7 +47,11 @@ class Compute:
     """Local worker processes; None is one a core."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Device networks run on; auto takes CUDA, then MPS, then CPU."""
-
+    devices: Threads = 1
+    """Devices of this machine, or processes on its CPUs, on which a network is trained: each takes its share of every
+    batch. Batch norm and contrasts, which see a batch as a whole, are trained on one; dropout is drawn anew."""
+    nodes: Few = 1
+    """Machines with so many devices each, on which the stage is started with NODE_RANK, MASTER_ADDR, MASTER_PORT."""
     narrow_vectors: bool = False
     """PyTorch computes on x86 with vectors of 256 bits, which all of today's processors have: results of networks
     then differ less from one to another. Off, it takes the widest there are."""
@@ -78,6 +82,16 @@ class Compute:
         if not there[self.device] and not self.cluster:  # its workers have devices of their own
             raise UserError(f"compute.device: there is no {self.device} here; set it to auto or cpu")
         return self.device
+
+    def check_devices(self, device: str) -> None:
+        """Raise `UserError` where this machine has fewer than `devices`; a CPU takes as many processes as one likes."""
+        if device == "cpu" or self.devices == 1:
+            return
+        import torch
+
+        there = torch.cuda.device_count() if device == "cuda" else 1
+        if self.devices > there:
+            raise UserError(f"compute.devices: {self.devices} cannot be, of {device} there is {there} here")
 
     def worker_count(self) -> int:
         """Local worker processes."""

@@ -47,11 +47,20 @@ class CommandLine(argparse.ArgumentParser):
         raise UserError(f"{self.prog}: {message}; --help says more")
 
 
+def _further() -> str:
+    """Which further process of a stage this is, as torchrun and Lightning number those that train a network together.
+
+    Empty for the first one, and where there is no other.
+    """
+    ranks = [os.environ.get("NODE_RANK", os.environ.get("GROUP_RANK", "0")), os.environ.get("LOCAL_RANK", "0")]
+    return "" if ranks == ["0", "0"] else f" {' '.join(ranks)}"
+
+
 @contextmanager
 def _alone(main: Callable[[], None]) -> Iterator[None]:
     """Raise `UserError` where another process runs the same stage with the same argument in this folder."""
     stage = " ".join([Path(inspect.getfile(main)).stem, *sys.argv[1:2]])
-    with alone(stage, Paths().locks) as first:
+    with alone(f"{stage}{_further()}", Paths().locks) as first:
         if not first:
             raise UserError(f"{stage}: another process runs this stage here; wait for it, or end it")
         yield

@@ -125,3 +125,28 @@ class Paths:
     def predictions(self, system: str) -> Path:
         """Predictions of one system on validation and test."""
         return self.root / "data/predictions" / f"{system}.parquet"
+
+
+@dataclass(frozen=True)
+class Elsewhere(Paths):
+    """The same files to read, and another folder for what `train` writes: of processes whose results are not kept."""
+
+    folder: Path = Path()
+
+    @property
+    def cache(self) -> Path:
+        """States of trainings."""
+        return self.folder / "cache"
+
+    @property
+    def live(self) -> Path:
+        """Losses of the training that runs."""
+        return self.folder / "live"
+
+    def model(self, system: str) -> Path:
+        """Folder of a trained system."""
+        return self.folder / "models" / system
+
+    def predictions(self, system: str) -> Path:
+        """Predictions of one system."""
+        return self.folder / "predictions" / f"{system}.parquet"

@@ -195,7 +195,10 @@ def test_an_unused_feature_may_lack_its_columns(planned):
         ({"features": {"category": {"levels": ["concept"] * 2}}}, "features.category.levels: ['concept', 'concept'] "),
         ({"compute": {"workers": "x"}}, "compute.workers: 'x' is not int"),
         ({"compute": {"bogus": 1}}, "compute.bogus: nothing reads this key"),
-        ({"compute": [1]}, "compute: expected keys scheduler, workers, device, narrow_vectors, not [1]"),
+        (
+            {"compute": [1]},
+            "compute: expected keys scheduler, workers, device, devices, nodes, narrow_vectors, not [1]",
+        ),
         ({"images": None}, "images.max_side: missing"),
         ({"images": {"max_side": "x"}}, "images.max_side: 'x' is not int"),
         ({"dataset": None}, "dataset: expected keys reader, name, path, targets"),

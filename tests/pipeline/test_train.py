@@ -1,10 +1,17 @@
 """The train stage on hand-made posts, splits and features: what it writes, leaves out, and never looks at."""
 
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from models.parts import live
+from models.parts import live, processes
 from models.parts.loop import Run
 from models.trained import ENDS, FOLDS, PREDICTED, SEEN, Trained
 from pipeline import inputs, train
@@ -13,6 +20,7 @@ from pipeline.base.errors import UserError
 from pipeline.storage import links, store
 from pipeline.storage.examples import Dataset
 
+ROOT = Path(__file__).parents[2]
 SMALL = {"n_estimators": 20, "max_depth": 2, "learning_rate": 0.2, "threads": 1}
 STACK = {"features": {"base": ["tabular"], "head": ["picture"]}, "trees": SMALL, "folds": 2, "training": {"epochs": 2}}
 
@@ -436,6 +444,52 @@ def test_the_stage_reads_the_system_from_the_command_line(ready, monkeypatch):
     monkeypatch.setattr("sys.argv", ["train"])
     with pytest.raises(UserError, match="usage"):
         train.main(paths)
+
+
+@pytest.mark.slow
+def test_two_processes_predict_what_one_does(ready):
+    mlp = {"model": "mlp", "features": ["tabular", "picture"], "dropout": 0.0, "training": {"epochs": 3}}
+    alone = run(ready({"net": mlp}, compute={"device": "cpu"}), "net")
+    paths = ready({"net": mlp}, compute={"device": "cpu", "devices": 2})
+    paths.predictions("net").unlink()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "pipeline.train", "net"]
+    done = subprocess.run(command, cwd=paths.root, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Starting with 2 processes" in done.stderr
+    pd.testing.assert_frame_equal(store.read_frame(paths.predictions("net")), alone, rtol=0, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_of_several_processes_the_first_alone_writes(ready, monkeypatch):
+    """Another one does the same, and leaves nothing: neither files nor, once the first is done, states."""
+    given, first = [], True
+
+    @contextmanager
+    def joined(device, **numbers):
+        given.append((device, numbers))
+        yield first
+
+    monkeypatch.setattr(processes, "joined", joined)
+    compute = {"device": "cpu", "devices": 2, "nodes": 3}
+    systems = {"net": {"model": "xgb_mlp", **STACK}, "mean": {"model": "constant"}}
+    paths = ready(systems, compute=compute)
+    states = paths.cache / "training/net/kept"
+    for first in (False, True):
+        states.mkdir(parents=True)
+        monkeypatch.setattr("sys.argv", ["train", "net"])
+        train.main(paths)
+        assert states.exists() != first
+        assert paths.predictions("net").exists() == (paths.model("net") / "system.json").exists() == first
+        shutil.rmtree(states, ignore_errors=True)
+    assert given == [("cpu", {"devices": 2, "nodes": 3})] * 2
+    monkeypatch.setattr("sys.argv", ["train", "mean"])
+    train.main(paths)
+    assert len(given) == 2  # what is no network has no use for them
+    compute["devices"] = compute["nodes"] = 1
+    monkeypatch.setattr("sys.argv", ["train", "net"])
+    train.main(ready(systems, compute=compute))
+    assert len(given) == 2
 
 
 @pytest.mark.slow

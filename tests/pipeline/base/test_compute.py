@@ -284,6 +284,17 @@ def test_device_is_taken_as_given_where_it_is(monkeypatch):
     assert Compute(device="cpu").pick_device() == "cpu"
 
 
+def test_there_are_as_many_devices_as_are_asked_for(monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    Compute(devices=2).check_devices("cuda")
+    Compute(devices=9).check_devices("cpu")
+    Compute().check_devices("mps")
+    with pytest.raises(UserError, match=r"compute\.devices: 3 cannot be, of cuda there is 2 here"):
+        Compute(devices=3).check_devices("cuda")
+    with pytest.raises(UserError, match=r"compute\.devices: 2 cannot be, of mps there is 1 here"):
+        Compute(devices=2).check_devices("mps")
+
+
 def test_device_is_one_of_those_there_are():
     assert Compute().pick_device() in ("cpu", "cuda", "mps")
 
