@@ -10,7 +10,9 @@ import pytest
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from models.base import Ranker, discover, system_class
+from models.parts import sharing
 from models.parts.loop import Training
+from models.parts.sharing import by_rows
 from pipeline.storage.feed import Feed
 from tests.models import small
 from tests.models.feeds import auc, make_feeds
@@ -248,7 +250,7 @@ SEE_OTHERS = {"xgb_mlp": {}, "xgb_conv1d": {}, "ttc_vlt": {"contrast": 0.0}}
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_batches_in_pieces_are_learned_as_whole_ones_by_what_sees_each_row_alone(name):
+def test_batches_in_pieces_are_learned_as_whole_ones_by_what_sees_each_row_alone(name, monkeypatch):
     takes = inspect.signature(system_class(name)).parameters
     without = {knob: 0.0 for knob in ("dropout", "category_dropout") if knob in takes}
 
@@ -256,10 +258,15 @@ def test_batches_in_pieces_are_learned_as_whole_ones_by_what_sees_each_row_alone
         whole, cut_up = (np.array(outcome(name, accumulate=k, **without, **changes)[0]) for k in (1, 3))
         return np.abs(cut_up - whole).max()
 
+    told = []
+    monkeypatch.setattr(sharing, "by_rows", lambda *given: told.append(by_rows(*given)) or told[-1])
     if name in SEE_OTHERS:
         assert difference() > 1e-3
+        assert set(told) == {False}
+        told.clear()
     if SEE_OTHERS.get(name, True):
         assert difference(**SEE_OTHERS.get(name, {})) < 1e-4
+        assert set(told) == {True}  # several processes may share batches
 
 
 def test_a_sum_of_units_is_another_network():

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import torch
 from torch import nn
 
 from models.parts import processes
-from models.parts.sharing import by_rows
+from models.parts.sharing import by_rows, share
 from models.parts.training import squared_error
 from models.ttc_vlt import Contrasted
 from tests.models.parts import together
@@ -75,6 +76,14 @@ def test_alone_there_is_nobody_to_ask():
         assert processes.rank() == 0
         assert processes.told("word") == "word"
         assert processes.fabric("cpu", alone=False).world_size == 1
+
+
+@pytest.mark.parametrize(("rows", "sizes"), [(7, [3, 2, 2]), (3, [1, 1, 1]), (2, [1, 1, 0])])
+def test_each_row_is_one_process_s(rows, sizes):
+    batch = list(range(10, 10 + rows))
+    shares = [share(SimpleNamespace(world_size=3, global_rank=number), batch) for number in range(3)]
+    assert [len(rows) for rows in shares] == sizes
+    assert [row for rows in shares for row in rows] == batch
 
 
 def test_batches_are_cut_where_rows_know_nothing_of_each_other():

@@ -37,13 +37,13 @@ def data(n, seed):
 
 
 class Fragile:
-    """Squared error that ends the training after so many calls."""
+    """Squared error that ends the training after so many batches of it."""
 
     def __init__(self, calls: float):
         self.left, self.__qualname__ = calls, "fragile"
 
     def __call__(self, network, batch):
-        self.left -= 1
+        self.left -= network.training
         if self.left < 0:
             raise KeyboardInterrupt
         return squared_error(network, batch)
@@ -51,10 +51,10 @@ class Fragile:
 
 def fit(*, norm=False, dropout=0.0, calls=float("inf"), checkpoint=None, **knobs):
     network = Network(norm=norm, dropout=dropout)
-    # The last of the batches has three rows: of two processes one has two of them, the other one.
+    # The last batch has three rows, two of them the first process's; that of validation one, none the second's.
     knobs = Training(**{"batch_size": 16, "learning_rate": 0.02, "epochs": 3, **knobs})
     options = {"loss": Fragile(calls), "checkpoint": checkpoint}
-    curve = fit_network(network, data(67, 0), data(41, 1), knobs, **options)
+    curve = fit_network(network, data(67, 0), data(33, 1), knobs, **options)
     return [v.flatten().tolist() for v in network.state_dict().values()], curve.train, curve.validation
 
 
@@ -62,7 +62,7 @@ def resumed(folder, **knobs):
     """What comes out where a training is ended in its third epoch and done again."""
     kept = {"checkpoint": folder / f"states-{processes.rank()}", **knobs}
     try:
-        fit(calls=2 * (5 + 3) + 2, **kept)  # steps and batches to validate
+        fit(calls=2 * 5 + 2, **kept)
     except KeyboardInterrupt:
         return fit(**kept)
     raise AssertionError("it was not ended")
