@@ -8,7 +8,8 @@ all is done: run again after a kill, the stage goes on where it was, and repeats
 import logging
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -59,9 +60,20 @@ def _train_together(paths: Paths, p: Params, name: str) -> None:
         if first:
             train(paths, p, name)
             return
-        logging.getLogger().setLevel(logging.ERROR)
-        with TemporaryDirectory() as folder:
+        with _quiet(), TemporaryDirectory() as folder:
             train(Elsewhere(paths.root, Path(folder)), p, name)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Nothing is told but errors: the first process tells the rest."""
+    told = logging.getLogger()
+    before = told.level
+    told.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        told.setLevel(before)
 
 
 def _device(p: Params) -> str:

@@ -124,7 +124,7 @@ OWN = {
     },
 }
 """The same where systems mean different things by an argument."""
-GIVEN = {"features", "device", "training"}
+GIVEN = {"features", "device", "scheduler", "training"}
 TESTED_APART = {"accumulate", "checkpoint", "decayed", "patience", "vectors"}
 ARGUMENTS = [
     (name, argument)
