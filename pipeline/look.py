@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 POSTS = 256
 """Looked at together: what their regions take in memory."""
-REASONS = 100
+REASONS = 60
 """Test posts whose predictions are explained."""
 
 
