@@ -200,7 +200,8 @@ ATTENTION = {"his_ave", "uhan_svr", "dmf", "dual_att", "uhan"}
 ATTENTION |= {f"uhan_no_{part}" for part in ("user", "shortcut", "intra", "inter", "intra_inter", "image", "text")}
 ATTENTION |= {"uhan_svr_no_image", "uhan_svr_no_text"}
 OWN = {"absolute_lightgbm", "absolute_catboost", "blend"}
-TOUR = {"ceiling", "mean", "median", "user_mean", "xgboost", "xgb_mlp", "hybrid_cnn", "dual_att", "uhan"}
+TOUR = {"ceiling", "his_ave", "user_mean", "xgboost", "xgb_mlp", "hybrid_cnn", "uhan"}
+TOUR |= {"dsn", "att_mlp", "popularity", "followees", "amnl", "blend"}
 
 
 @pytest.mark.parametrize(
