@@ -65,7 +65,7 @@ class Trained:
     targets: Mapping[str, Learned] = field(default_factory=dict)
     """By target; a ranker's is `pipeline.base.targets.SHARES`."""
     kind: Kind = field(default_factory=Kind)
-    """What it is, as the plan says."""
+    """What it is; of one that was left out, as far as the plan says."""
     files: Mapping[str, str] = field(default_factory=dict)
     """sha256 of each file that it learned, by its path in the folder; written by `write`."""
 

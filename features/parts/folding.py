@@ -22,12 +22,12 @@ def folded(network: nn.Module, encode: Callable[[nn.Module, Tensor], Tensor], pi
     between the two is not known, so both are asked by `encode` of `pixels` [b, 3, h, w]: where they differ by more than
     `SAME`, it is `network` itself.
     """
+    if not _pairs(network):
+        return network
     lighter = deepcopy(network)
-    for parent in lighter.modules():
-        for (_, before), (name, norm) in pairwise(list(parent.named_children())):
-            if isinstance(before, nn.Conv2d) and _fits(before, norm):
-                _take_in(before, norm)
-                parent.add_module(name, _rest(norm))
+    for parent, before, name, norm in _pairs(lighter):
+        _take_in(before, norm)
+        parent.add_module(name, _rest(norm))
     with torch.inference_mode():
         expected, found = encode(network, pixels), encode(lighter, pixels)
     if torch.allclose(found, expected, rtol=0, atol=SAME * float(expected.abs().max())):
@@ -36,11 +36,19 @@ def folded(network: nn.Module, encode: Callable[[nn.Module, Tensor], Tensor], pi
     return network
 
 
-def _fits(convolution: nn.Conv2d, norm: nn.Module) -> bool:
+def _pairs(network: nn.Module) -> list[tuple[nn.Module, nn.Conv2d, str, nn.BatchNorm2d]]:
+    """Convolutions with the norms behind them, the modules they stand in and the names of the norms there."""
+    return [
+        (parent, before, name, norm)
+        for parent in network.modules()
+        for (_, before), (name, norm) in pairwise(parent.named_children())
+        if isinstance(before, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d) and _fits(before, norm)
+    ]
+
+
+def _fits(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> bool:
     """Whether a norm is of as many channels, and one that keeps what it learned."""
-    return (
-        isinstance(norm, nn.BatchNorm2d) and norm.track_running_stats and norm.num_features == convolution.out_channels
-    )
+    return norm.track_running_stats and norm.num_features == convolution.out_channels
 
 
 def _take_in(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:

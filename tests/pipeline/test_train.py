@@ -1,5 +1,6 @@
 """The train stage on hand-made posts, splits and features: what it writes, leaves out, and never looks at."""
 
+import logging
 import os
 import shutil
 import subprocess
@@ -463,7 +464,7 @@ def test_two_processes_predict_what_one_does(ready):
 @pytest.mark.slow
 def test_of_several_processes_the_first_alone_writes(ready, monkeypatch):
     """Another one does the same, and leaves nothing: neither files nor, once the first is done, states."""
-    given, first = [], True
+    given, first, told = [], True, logging.getLogger().level
 
     @contextmanager
     def joined(device, **numbers):
@@ -480,6 +481,7 @@ def test_of_several_processes_the_first_alone_writes(ready, monkeypatch):
         monkeypatch.setattr("sys.argv", ["train", "net"])
         train.main(paths)
         assert states.exists() != first
+        assert logging.getLogger().level == told  # a further process is quiet no longer than it trains
         assert paths.predictions("net").exists() == (paths.model("net") / "system.json").exists() == first
         shutil.rmtree(states, ignore_errors=True)
     assert given == [("cpu", {"devices": 2, "nodes": 3})] * 2
