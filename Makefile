@@ -44,7 +44,7 @@ lock: .venv/installed ## write requirements.txt from requirements.in
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-header requirements.in -o requirements.txt
 
 clean: ## remove everything that `make repro` can make again
-	rm -rf .venv data/*.parquet data/audit.json data/candidates.json $(addprefix data/,attention cache code features files images inputs models plan predictions reasons sample)
+	rm -rf .venv data/*.parquet data/audit.json data/candidates.json $(addprefix data/,attention cache code features files images inputs models plan predictions reasons sample times)
 
 .venv/installed: requirements.txt
 	@$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear .venv

@@ -87,6 +87,7 @@ def train(paths: Paths, p: Params, name: str) -> None:
         raise UserError(f"systems.{name}: no such entry; known: {', '.join(p.systems)}")
     plan = plans.read(paths, "systems", name)
     folder = store.empty(paths.model(name))
+    paths.times(name).unlink(missing_ok=True)
     kind = models.Kind(plan["ranks"], plan["blends"])
     trained = Trained(folder, p.systems[name], plan["run"], plan["why"], kind=kind)
     predictions = [_nothing(RANKED if trained.kind.ranks else PREDICTED)]
@@ -160,7 +161,7 @@ def _train_system(paths: Paths, p: Params, trained: Trained) -> tuple[list[pd.Da
         learned[target] = Learned(transform.state(), probe.reads(target, transform_name))
         for seed in trained.seeds:
             fit = partial(_fit, paths, p, trained, target, seed)
-            system = fit(parts["train"], parts["validation"])
+            system = _timed(paths.times(trained.name), target, seed, fit, parts)
             around, scored = _calibrated(system, trained, fit, parts, by=by, seed=seed)
             frames.append(_predict(system, parts["validation"], "validation", seed, around))
             system.refit(parts["train"], parts["validation"])  # from here on it may have seen the validation part
@@ -182,7 +183,8 @@ def _train_ranker(paths: Paths, p: Params, trained: Trained) -> tuple[list[pd.Da
     parts = {part: feeds.part(part) for part in PARTS}
     frames, learned = [], Learned({})
     for seed in trained.seeds:
-        ranker = _fit(paths, p, trained, SHARES, seed, parts["train"], parts["validation"])
+        fit = partial(_fit, paths, p, trained, SHARES, seed)
+        ranker = _timed(paths.times(trained.name), SHARES, seed, fit, parts)
         _write(ranker, trained, SHARES, seed, learned)
         frames += [_score(ranker, parts[part], part, seed) for part in ("validation", "test")]
     return frames, {SHARES: learned}
@@ -201,6 +203,17 @@ def _fit(paths: Paths, p: Params, trained: Trained, target: str, seed: int, trai
     learner = models.make(entry, **given, checkpoint=states / target / f"seed-{seed}")
     with live.shown(paths.live, f"{name} {target} seed {seed}"):
         learner.fit(train, validation)
+    return learner
+
+
+def _timed(file: Path, target: str, seed: int, fit: Any, parts: Mapping[str, Any]) -> Any:
+    """What `fit` trains; what it lost by when is added to `file`, of systems that tell of it."""
+    with live.timed() as times:
+        learner = fit(parts["train"], parts["validation"])
+    if times.step:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        frame = pd.DataFrame({"target": target, "seed": seed, **times.columns()})
+        frame.to_csv(file, mode="a", header=not file.exists(), index=False, float_format="%.5g", lineterminator="\n")
     return learner
 
 

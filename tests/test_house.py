@@ -20,7 +20,7 @@ from pipeline.readers import dataset
 ROOT = Path(__file__).parents[1]
 STAGES = ["code", "sample", "posts", "plan", "images", "split", "candidates"]
 STAGES += ["features", "inputs", "train", "look", "evaluate", "card", "predict", "explain", "rank", "export"]
-STAGES += ["submit", "protocols", "page"]
+STAGES += ["submit", "protocols", "times", "page"]
 ROOMS = {
     "pipeline/base": set(),
     "pipeline/storage": {"pipeline/base"},

@@ -1,15 +1,16 @@
-"""A training shown while it runs: its last losses, by DVCLive, where an experiment of DVC runs.
+"""A training watched while it runs: what it has lost by when, and its last losses where an experiment of DVC runs.
 
-`dvc exp show`, and editors that ask it, read them from data/live, of which Git knows an empty file alone: an experiment
-that has ended shows its results and nothing of this. Without an experiment nobody asks, and nothing is imported.
+`dvc exp show`, and editors that ask it, read the last losses, which DVCLive writes, from data/live, of which Git knows
+an empty file alone: an experiment that has ended shows its results and nothing of this. Without an experiment nobody
+asks, and nothing is imported.
 """
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,7 +54,50 @@ class _Shown:
             Path(self.live.metrics_file).unlink(missing_ok=True)
 
 
-_SHOWN: ContextVar[_Shown | None] = ContextVar("training that is shown", default=None)
+@dataclass
+class Times:
+    """What a training has lost by when; of several in a row, the last."""
+
+    step: list[int] = field(default_factory=list)
+    loss: list[float] = field(default_factory=list)
+    """Of training rows, the mean since the step before."""
+    seconds: list[float] = field(default_factory=list)
+    """Since it began, by the clock on the wall."""
+    _began: float = field(default_factory=lambda: time.monotonic())
+
+    def tell(self, step: int, losses: dict[str, float]) -> None:
+        now = time.monotonic()
+        if self.step and step <= self.step[-1]:
+            self._began += self.seconds[-1]
+            self.step, self.loss, self.seconds = [], [], []
+        self.step.append(step)
+        self.loss.append(losses["train"])
+        self.seconds.append(now - self._began)
+
+    def columns(self) -> dict[str, list]:
+        """By name."""
+        return {"step": self.step, "loss": self.loss, "seconds": self.seconds}
+
+
+_Listener = Callable[[int, dict[str, float]], None]
+_LISTENERS: ContextVar[tuple[_Listener, ...]] = ContextVar("who is told of losses", default=())
+
+
+@contextmanager
+def _listening(listener: _Listener) -> Iterator[None]:
+    token = _LISTENERS.set((*_LISTENERS.get(), listener))
+    try:
+        yield
+    finally:
+        _LISTENERS.reset(token)
+
+
+@contextmanager
+def timed() -> Iterator[Times]:
+    """Gives what `tell` says inside, and when."""
+    times = Times()
+    with _listening(times.tell):
+        yield times
 
 
 @contextmanager
@@ -66,15 +110,14 @@ def shown(folder: Path, training: str) -> Iterator[None]:
         yield
         return
     now = _Shown(folder, training)
-    token = _SHOWN.set(now)
     try:
-        yield
+        with _listening(now.tell):
+            yield
     finally:
-        _SHOWN.reset(token)
         now.end()
 
 
 def tell(step: int, train: float, validation: float | None = None) -> None:
-    """The losses after a step, as `Learner.curve` has them; to nobody where no training is `shown`."""
-    if now := _SHOWN.get():
-        now.tell(step, {"train": train, **({} if validation is None else {"validation": validation})})
+    """The losses after a step, by the labels as the network has them; to nobody where no training is watched."""
+    for listener in _LISTENERS.get():
+        listener(step, {"train": train, **({} if validation is None else {"validation": validation})})

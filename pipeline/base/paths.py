@@ -80,6 +80,10 @@ class Paths:
         """Folder of the losses of the training that runs, in an experiment of DVC."""
         return self.root / "data/live"
 
+    def times(self, system: str) -> Path:
+        """How long the last training of one system took here; no output of DVC's, for it is never the same twice."""
+        return self.root / "data/times" / f"{system}.csv"
+
     @property
     def results(self) -> Path:
         """Small files people read."""
@@ -142,6 +146,10 @@ class Elsewhere(Paths):
     def live(self) -> Path:
         """Losses of the training that runs."""
         return self.folder / "live"
+
+    def times(self, system: str) -> Path:
+        """How long the training took."""
+        return self.folder / "times" / f"{system}.csv"
 
     def model(self, system: str) -> Path:
         """Folder of a trained system."""
