@@ -18,7 +18,7 @@ class Category(PostsFeature):
     feature. Columns: `<level>=<value>`, sorted by value within a level.
     """
 
-    dtype = "float32"
+    dtype = "float16"  # zeros and ones, half a table in memory
     group = "category"
 
     def __init__(self, *, levels: list[str] | None = None):
@@ -64,7 +64,7 @@ class Category(PostsFeature):
 
     def _one_hot(self, posts: pd.DataFrame, level: str) -> np.ndarray:
         values = self.vocabulary[level]
-        hot = np.zeros((len(posts), len(values)), dtype=np.float32)
+        hot = np.zeros((len(posts), len(values)), dtype=np.float16)
         position = pd.Index(values, dtype="object").get_indexer(pd.Index(posts[level], dtype="object"))
         rows = np.flatnonzero(position >= 0)
         hot[rows, position[rows]] = 1.0
