@@ -13,7 +13,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pipeline.base.errors import CommandLine, UserError
+from pipeline.base.errors import CommandLine, UserError, run_stage
 from pipeline.base.paths import Paths
 from pipeline.report import charts, fonts
 from pipeline.report.plots import save
@@ -61,3 +61,7 @@ def draw(frames: dict[str, pd.DataFrame]) -> Figure:
     seconds.set(xlabel="step", ylabel="running time, seconds")
     seconds.legend(loc="best")
     return figure
+
+
+if __name__ == "__main__":
+    run_stage(main, writes=False)

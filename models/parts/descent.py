@@ -80,6 +80,7 @@ def descend(
     the parameters are those of the best AUC in the end. Raises `UserError` where the loss is no longer a number.
     """
     course, best = Course(), {}
+    live.begin()
     with tqdm(desc=label, total=descent.epochs, unit="epoch", leave=False, disable=None) as bar:
         for number in range(1, descent.epochs + 1):
             with np.errstate(over="ignore", invalid="ignore"):

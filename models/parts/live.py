@@ -32,7 +32,7 @@ class _Shown:
     written: float = -SECONDS
 
     def tell(self, step: int, losses: dict[str, float]) -> None:
-        if time.monotonic() - self.written < SECONDS:
+        if not losses or time.monotonic() - self.written < SECONDS:
             return
         live = self.live = self.live or self._made()
         for name, loss in losses.items():
@@ -63,23 +63,22 @@ class Times:
     """Of training rows, the mean since the step before."""
     seconds: list[float] = field(default_factory=list)
     """Since it began, by the clock on the wall."""
-    _began: float = field(default_factory=lambda: time.monotonic())
+    _began: float = 0.0
 
     def tell(self, step: int, losses: dict[str, float]) -> None:
-        now = time.monotonic()
-        if self.step and step <= self.step[-1]:
-            self._began += self.seconds[-1]
-            self.step, self.loss, self.seconds = [], [], []
+        if not losses:
+            self.step, self.loss, self.seconds, self._began = [], [], [], time.monotonic()
+            return
         self.step.append(step)
         self.loss.append(losses["train"])
-        self.seconds.append(now - self._began)
+        self.seconds.append(time.monotonic() - self._began)
 
     def columns(self) -> dict[str, list]:
         """By name."""
         return {"step": self.step, "loss": self.loss, "seconds": self.seconds}
 
 
-_Listener = Callable[[int, dict[str, float]], None]
+_Listener = Callable[[int, dict[str, float]], None]  # no losses: a training begins
 _LISTENERS: ContextVar[tuple[_Listener, ...]] = ContextVar("who is told of losses", default=())
 
 
@@ -115,6 +114,12 @@ def shown(folder: Path, training: str) -> Iterator[None]:
             yield
     finally:
         now.end()
+
+
+def begin() -> None:
+    """A training begins, or goes on from where it was cut off."""
+    for listener in _LISTENERS.get():
+        listener(0, {})
 
 
 def tell(step: int, train: float, validation: float | None = None) -> None:

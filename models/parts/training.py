@@ -88,6 +88,7 @@ def fit_network(
             run.restore(state)
             log.info("%s: going on from step %d", label, run.at.step)
         epochs = {"total": training.epochs, "initial": run.at.epoch, "unit": "epoch"}
+        live.begin()
         with tqdm(desc=label, **epochs, leave=False, disable=None if first else True) as bar:
             while run.at.epoch < training.epochs and not run.stopped:
                 for _ in run.epoch():

@@ -41,11 +41,13 @@ def test_what_tells_of_no_loss_has_no_times(ready):  # noqa: F811
 
 
 def test_of_trainings_in_a_row_the_last_counts_from_its_own_start(monkeypatch):
-    clock = iter([10.0, 11.0, 13.0, 14.0, 18.0])
+    clock = iter([10.0, 11.0, 13.0, 20.0, 21.0, 25.0])
     monkeypatch.setattr(live.time, "monotonic", lambda: next(clock))
     with live.timed() as told:
-        for step, loss in ((5, 4.0), (10, 3.0), (5, 2.0), (10, 1.0)):
-            live.tell(step, loss)
+        for losses in ((4.0, 3.0), (2.0, 1.0)):
+            live.begin()
+            for step, loss in zip((5, 10), losses, strict=True):
+                live.tell(step, loss)
     assert told.columns() == {"step": [5, 10], "loss": [2.0, 1.0], "seconds": [1.0, 5.0]}
 
 
