@@ -201,7 +201,7 @@ ATTENTION |= {f"uhan_no_{part}" for part in ("user", "shortcut", "intra", "inter
 ATTENTION |= {"uhan_svr_no_image", "uhan_svr_no_text"}
 OWN = {"absolute_lightgbm", "absolute_catboost", "blend"}
 TOUR = {"ceiling", "his_ave", "user_mean", "xgboost", "xgb_mlp", "hybrid_cnn", "uhan"}
-TOUR |= {"dsn", "att_mlp", "popularity", "followees", "amnl", "blend"}
+TOUR |= {"dsn", "popularity", "followees", "amnl", "blend"}
 
 
 @pytest.mark.parametrize(
