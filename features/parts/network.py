@@ -101,7 +101,7 @@ class NetworkFeature(OfNetwork, ImageFeature):
         pixels = torch.from_numpy(np.stack(prepared))  # [b, 3, h, w]
         if self._kind == "cuda":
             pixels = pixels.pin_memory().to(self.device, non_blocking=True)
-        return self.run(pixels.to(self.device, memory_format=self._layout).float().div(255))  # [b, 3, h, w]
+        return self.run(pixels.to(self.device, memory_format=self._layout).float().div_(255))  # [b, 3, h, w]
 
 
 class TextNetworkFeature(OfNetwork, SentenceFeature):
