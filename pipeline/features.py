@@ -49,7 +49,7 @@ def run(paths: Paths, p: Params, name: str) -> None:
     posts = store.read_frame(paths.posts, ["post_id", *columns])
     if isinstance(extractor.feature, PostsFeature):
         extractor.feature.fit(posts[_training(paths, posts)].reset_index(drop=True))
-    extractor.look_back(paths, plan.get("label"))
+    extractor.look_back(paths, p.compute, plan.get("label"))
     extractor.write(paths.feature(name), posts, images=paths.images, cache_root=paths.cache, compute=p.compute)
 
 

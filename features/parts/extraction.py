@@ -7,14 +7,14 @@ posts, never all in memory.
 import inspect
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from features.base import EncodedFeature, Feature, ImageFeature, PostsFeature, feature_class, make
+from features.base import EncodedFeature, Feature, PostsFeature, feature_class, make
 from features.parts import past
 from features.parts.contents import contents_of
 from features.parts.embedding import embed_missing, fit_dtype
@@ -70,14 +70,36 @@ class Extractor:
         changed = sorted(k for k in {*now, *then} - MAY_DIFFER if now.get(k) != then.get(k))
         if changed:
             raise UserError(f"features.{name}: {', '.join(changed)} changed since training; run dvc repro first")
-        self.look_back(paths, own=False)
+        self.look_back(paths, compute, own=False)
         return self
 
-    def look_back(self, paths: Paths, label: Mapping[str, str] | None = None, *, own: bool = True) -> None:
+    @property
+    def encoders(self) -> dict[str, "Extractor"]:
+        """Those whose values of a post its feature is given beside columns."""
+        made = self.feature.encoders if isinstance(self.feature, PastFeature) else {}
+        return {name: Extractor(Entry(name, name), encoder) for name, encoder in made.items()}
+
+    def look_back(
+        self, paths: Paths, compute: Compute, label: Mapping[str, str] | None = None, *, own: bool = True
+    ) -> None:
         """Show a fitted feature of the posts before a post those of the dataset, which are its `own` or not."""
         if isinstance(self.feature, PastFeature):
             label = label or self.feature.label
-            self.feature.see(past.read(paths, self.feature, label, own=own), label)
+            seen = past.read(paths, self.feature, label, own=own)
+            kept = {name: paths.vectors(self.name, name) for name in self.encoders}
+            if all(path.exists() for path in kept.values()):  # in the folder of an exported system, which has no more
+                vectors = {name: _vectors_in(path, seen.posts) for name, path in kept.items()}
+                posts = seen.posts.assign(**vectors)
+            else:
+                posts = self._with_vectors(seen.posts, paths.images, paths.cache, compute)
+            self.feature.see(replace(seen, posts=posts), label)
+
+    def pack(self, paths: Paths, packed: Paths, compute: Compute) -> None:
+        """Write what encoders say of the posts of the dataset into another folder, which lacks what they read."""
+        for name, each in self.encoders.items():
+            posts = store.read_frame(paths.posts, ["post_id", *self.feature.columns])
+            where = {"images": paths.images, "cache_root": paths.cache, "compute": compute}
+            each.write(packed.vectors(self.name, name), posts, **where)
 
     def fingerprint(self, packing: dict[str, Any]) -> dict[str, Any]:
         """Everything that decides the values of a picture or text: arguments, weights, code, packed pixels."""
@@ -86,12 +108,12 @@ class Extractor:
         arguments = {k: v for k, v in signature.arguments.items() if k != "device"}
         code = digest(f"features/{self.entry.module}.py", ["features"])
         made = {**self.feature.fingerprint(), "arguments": arguments, "code": code}
-        if isinstance(self.feature, ImageFeature):
+        if "image" in self.feature.columns:
             made["packing"] = packing
         return made
 
     def _fingerprint(self, images: Path) -> dict[str, Any]:
-        return self.fingerprint(packing_of(images) if isinstance(self.feature, ImageFeature) else {})
+        return self.fingerprint(packing_of(images) if "image" in self.feature.columns else {})
 
     def write(self, path: Path, posts: pd.DataFrame, *, images: Path, cache_root: Path, compute: Compute) -> None:
         """Write the feature of all posts, in their order, to `path`; arguments as `extract` takes them."""
@@ -120,11 +142,22 @@ class Extractor:
             chunks = self._encoded(posts, groups, images, cache_root, compute)
         else:
             require(self.feature.needed, posts, f"the feature {self.name} needs")
-            chunks = (self._of_rows(posts.iloc[rows].reset_index(drop=True)) for rows in groups)
+            each = (posts.iloc[rows].reset_index(drop=True) for rows in groups)
+            chunks = (self._of_rows(self._with_vectors(some, images, cache_root, compute)) for some in each)
         ids = posts["post_id"].to_numpy()
         for rows, (values, there) in zip(groups, chunks, strict=True):
             stored = fit_dtype(values, self.feature.dtype, self.name)
             yield ids[rows], stored, there & ~np.isnan(stored).reshape(len(stored), -1).all(axis=1)
+
+    def _with_vectors(self, posts: pd.DataFrame, images: Path, cache_root: Path, compute: Compute) -> pd.DataFrame:
+        """Posts with what each encoder says of them, in a column of its name; None where they lack what it reads."""
+        columns = {}
+        for name, each in self.encoders.items():
+            there = not each.feature.missing(posts.columns)
+            chunks = each.extract(posts, images=images, cache_root=cache_root, compute=compute) if there else ()
+            rows = [row for _, values, _ in chunks for row in values]
+            columns[name] = pd.Series(rows if there else None, index=posts.index, dtype=object)
+        return posts.assign(**columns)
 
     def _of_rows(self, posts: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         values = self.feature.extract(posts)
@@ -138,6 +171,12 @@ class Extractor:
         stored = embed_missing(self.feature, self.name, contents, values=folder, compute=compute)
         for group in groups:
             yield stored.take(contents.ids[group]), ~pd.isna(contents.ids[group])
+
+
+def _vectors_in(path: Path, posts: pd.DataFrame) -> pd.Series:
+    table = store.read_feature(path)
+    rows = store.join_positions(table.post_id, posts["post_id"].to_numpy(), str(path))
+    return pd.Series(list(table.values[rows]), dtype=object)
 
 
 def packing_of(images: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from features.base import PostsFeature
+from features.base import EncodedFeature, PostsFeature
 from pipeline.base import targets
 from pipeline.base.errors import UserError
 from pipeline.base.paths import Paths
@@ -31,7 +31,7 @@ class Past:
     """The m posts of a dataset that posts may be later than."""
 
     posts: pd.DataFrame
-    """`post_id` and the columns the feature reads."""
+    """`post_id`, the columns the feature reads and, named like its encoders, what these say of each: arrays or None."""
     part: np.ndarray
     """The part of each [m]."""
     y: np.ndarray
@@ -39,9 +39,9 @@ class Past:
     own: bool = True
     """Whether those asked for are these posts; drafts are not, and have none of their labels."""
 
-    def digest(self) -> str:
-        """Hash of all that decides what is known of it."""
-        frame = self.posts.assign(part=self.part, y=self.y)
+    def digest(self, columns: Sequence[str]) -> str:
+        """Hash of all that decides what is known of it, of these columns of posts."""
+        frame = self.posts[["post_id", *columns]].assign(part=self.part, y=self.y)
         return store.hash_frame(frame[sorted(frame)])
 
 
@@ -61,6 +61,11 @@ class PastFeature(PostsFeature):
     _seen: str | None = None
 
     @property
+    def encoders(self) -> Mapping[str, EncodedFeature]:
+        """Features, by the names of their files and without arguments, whose values of a post it is given as well."""
+        return {}
+
+    @property
     def needed(self) -> Sequence[str]:
         return ()  # a draft without a user or a time is a post of which that is unknown
 
@@ -75,7 +80,7 @@ class PastFeature(PostsFeature):
 
     def see(self, past: Past, label: Mapping[str, str] | None = None) -> None:
         """Take the posts that others may be later than. Raises `UserError` where they are not those of training."""
-        digest = past.digest()
+        digest = past.digest(self.given)
         if self._seen not in (None, digest):
             raise UserError(
                 f"{self._key}: the posts before, or their labels, changed since training; run dvc repro first"

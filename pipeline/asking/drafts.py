@@ -100,10 +100,10 @@ class Featured:
         `cache` is the folder that vectors of drafts stay in, by default the project's.
         """
         self._cache, self._images = cache or paths.cache, p.images
-        self._compute = p.compute.here()  # packed pictures lie in a temporary folder, which no other machine sees
+        self.compute = p.compute.here()  # packed pictures lie in a temporary folder, which no other machine sees
         packing = p.images.fingerprint()
-        self._extractors = {
-            name: Extractor.restore(name, made, self._compute, packing=packing, paths=paths)
+        self.extractors = {
+            name: Extractor.restore(name, made, self.compute, packing=packing, paths=paths)
             for name, made in trained.features.items()
         }
 
@@ -113,8 +113,8 @@ class Featured:
         Raises `MissingColumn` where they lack what a feature needs.
         """
         with self._packed(drafts.frame, drafts.image_root) as (packed, status):
-            values = {name: self._values(each, drafts.frame, packed) for name, each in self._extractors.items()}
-        if all("image" not in each.feature.columns for each in self._extractors.values()):
+            values = {name: self._values(each, drafts.frame, packed) for name, each in self.extractors.items()}
+        if all("image" not in each.feature.columns for each in self.extractors.values()):
             return values, None
         if (status != "ok").any():
             log.warning("%d of %d drafts have no usable picture: %s", *_unusable(status))
@@ -122,23 +122,32 @@ class Featured:
 
     def again(self, values: Mapping[str, FeatureValues], drafts: Drafts, rows: np.ndarray) -> dict[str, FeatureValues]:
         """Features of drafts that are those at `rows` of others, which have `values`, at other times."""
-        with tempfile.TemporaryDirectory() as nothing:  # no picture is looked at
+        timed = {name for name, each in self.extractors.items() if _timed(each)}
+        looked = any("image" in self.extractors[name].feature.columns for name in timed)
+        with self._packed(drafts.frame, drafts.image_root) if looked else _nothing() as (packed, _):
             return {
-                name: self._values(each, drafts.frame, Path(nothing)) if _timed(each) else values[name].take(rows)
-                for name, each in self._extractors.items()
+                name: self._values(each, drafts.frame, packed) if name in timed else values[name].take(rows)
+                for name, each in self.extractors.items()
             }
 
     @contextmanager
     def _packed(self, frame: pd.DataFrame, root: Path) -> Iterator[tuple[Path, pd.Series]]:
         """A folder with the packed pictures of posts, as long as it is needed, and the status [n] of each."""
         with tempfile.TemporaryDirectory() as folder:
-            index = images.pack(frame, root, Path(folder), self._images, self._compute)
+            index = images.pack(frame, root, Path(folder), self._images, self.compute)
             yield Path(folder), index["status"].reset_index(drop=True)
 
     def _values(self, extractor: Extractor, frame: pd.DataFrame, packed: Path) -> FeatureValues:
         _check_horizon(extractor.feature, extractor.name, frame)
-        chunks = list(extractor.extract(frame, images=packed, cache_root=self._cache, compute=self._compute))
+        chunks = list(extractor.extract(frame, images=packed, cache_root=self._cache, compute=self.compute))
         return FeatureValues(np.concatenate([v for _, v, _ in chunks]), extractor.feature.names)
+
+
+@contextmanager
+def _nothing() -> Iterator[tuple[Path, None]]:
+    """An empty folder, where no picture is looked at."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder), None
 
 
 def _timed(extractor: Extractor) -> bool:

@@ -2,9 +2,9 @@
 
 The folder is laid out as a project's: params.yaml with the one system, the parts of a blend beside it, and of `data/`
 what predicting reads. It has the ids of users, to say who is a stranger. Of a system that looks back it has all posts
-with their features; of features of the posts before, what they read of these, labels of the parts they learn from
-among them; of a blend, its parts' predictions of the validation part, which weigh them, and those out of fold, which
-calibrate it. Weights of encoders are named and not packed. Nothing in it is a pickle.
+with their features; of features of the posts before, what they read of these, labels of the parts they learn from and
+what encoders say among them; of a blend, its parts' predictions of the validation part, which weigh them, and those out
+of fold, which calibrate it. Weights of encoders are named and not packed. Nothing in it is a pickle.
 """
 
 import shutil
@@ -40,7 +40,8 @@ def pack(paths: Paths, p: Params, name: str, folder: Path) -> None:
     """Pack the system of that name into a new `folder`. Raises `UserError` where there is one, or no such system."""
     if folder.exists():
         raise UserError(f"--out {folder}: is there already; name a folder that is not, or remove it")
-    trained = Forecaster(paths, p, name).trained
+    forecaster = Forecaster(paths, p, name)
+    trained = forecaster.trained
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as temporary:
         packed = Paths(Path(temporary) / "packed")
@@ -55,6 +56,8 @@ def pack(paths: Paths, p: Params, name: str, folder: Path) -> None:
         if parts_of(trained):
             shutil.copy(paths.predictions(name), packed.predictions(name))
         _write_posts(paths, packed, trained)
+        for extractor in forecaster.featured.extractors.values():
+            extractor.pack(paths, packed, forecaster.featured.compute)
         _write_versions(packed, trained)
         packed.root.rename(folder)
 

@@ -59,7 +59,7 @@ class Forecaster:
             raise UserError(
                 f"--system {name}: it puts posts in order for users and predicts no count; ask python -m pipeline.rank"
             )
-        self._featured = Featured(paths, p, self.trained, cache=cache)
+        self.featured = Featured(paths, p, self.trained, cache=cache)
         self._past = {target: self.trained.past(paths, target) for target in self.trained.targets}
         self._systems = {target: self.trained.systems(target) for target in self.trained.targets}
         seeds = self.trained.seeds
@@ -80,7 +80,7 @@ class Forecaster:
         """The drafts with their features. Raises `UserError` where they lack a column."""
         drafts = by_nobody(drafts, self.trained)
         try:
-            values, status = self._featured(drafts)
+            values, status = self.featured(drafts)
             examples = {target: self._examples(drafts.frame, values, target) for target in self.trained.targets}
         except MissingColumn as error:
             raise error.within(str(drafts.file)) from None
@@ -91,7 +91,7 @@ class Forecaster:
 
         Features that read no time are not made again.
         """
-        values = self._featured.again(next(iter(asked.examples.values())).features, drafts, rows)
+        values = self.featured.again(next(iter(asked.examples.values())).features, drafts, rows)
         examples = {target: self._examples(drafts.frame, values, target) for target in self.trained.targets}
         status = None if asked.status is None else asked.status.iloc[rows].reset_index(drop=True)
         return Asked(drafts, examples, status)

@@ -105,6 +105,10 @@ class Paths:
         """Values of one feature, a row a post in the order of posts.parquet."""
         return self.root / "data/features" / f"{name}.arrow"
 
+    def vectors(self, name: str, encoder: str) -> Path:
+        """What an encoder says of the posts before a post; there for a feature in the folder of an exported system."""
+        return self.root / "data/vectors" / name / f"{encoder}.arrow"
+
     def plan(self, kind: str, name: str) -> Path:
         """What can run on this dataset; `kind` is `features` or `systems`."""
         return self.root / "data/plan" / kind / f"{name}.json"

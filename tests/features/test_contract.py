@@ -32,6 +32,7 @@ SMALL = {
     "lda": {"topics": 3, "minimum_count": 1, "passes": 2},
     "nima": {"pretrained": None, "network": "resnet18", "image_size": 75},
     "pixels": {"image_size": 8},
+    "retrieval": {"similar": ["tags", "category"]},
     "sentence": {},
     "text_stats": {},
     "tfidf": {},

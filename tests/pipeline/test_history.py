@@ -12,7 +12,11 @@ from tests.conftest import build_posts, write_params, write_posts_folder
 from tests.stages import run_stages
 
 N = 60
-FEATURES = {"history": {}, "activity": {}, "after": {"model": "history", "validation": True}}
+SIMILAR = {"similar": ["tags", "category"]}
+FEATURES = {
+    **{"history": {}, "activity": {}, "after": {"model": "history", "validation": True}},
+    **{"retrieval": SIMILAR, "near": {"model": "retrieval", "validation": True, **SIMILAR}},
+}
 TREES = {"n_estimators": 20, "max_depth": 3, "learning_rate": 0.2}
 
 
@@ -50,6 +54,11 @@ def relabelled(part):
         ("validation", "after", True),
         ("train", "history", True),
         ("train", "activity", False),
+        ("test", "retrieval", False),
+        ("test", "near", False),
+        ("validation", "retrieval", False),
+        ("validation", "near", True),
+        ("train", "retrieval", True),
     ],
 )
 def test_labels_that_are_read_are_those_of_the_parts_it_says(tmp_path, part, name, changes):

@@ -32,13 +32,17 @@ SYSTEMS = {
         "training": {"epochs": 1},
     },
     "medians": {
-        **{"model": "lightgbm", "features": ["activity", "history"], "trees": {**TREES, "loss": "absolute"}},
+        **{
+            "model": "lightgbm",
+            "features": ["activity", "history", "retrieval"],
+            "trees": {**TREES, "loss": "absolute"},
+        },
         "intervals": FOLDED,
     },
     "blend": {"parts": ["medians", "trees"], "intervals": FOLDED},
 }
 FEATURES = {"user_time": {}, "category": {}, "image_stats": {}, "tfidf": {}, "sentence": {}, "user_vector": {}}
-FEATURES |= {"activity": {}, "history": {}}
+FEATURES |= {"activity": {}, "history": {}, "retrieval": {}}
 
 
 @pytest.fixture(scope="module")
