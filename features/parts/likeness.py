@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 LENGTH = 4000
-BLOCK = 8192
+BLOCK = 1024
 """Vectors that are rounded at a time."""
 
 Units = np.ndarray | csr_matrix
