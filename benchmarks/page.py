@@ -71,7 +71,14 @@ def _bare(paths: Paths, name: str, pictures: list[Path]) -> float:
 
 
 def _ask(client: TestClient, token: str, system: str, picture: Path) -> None:
-    fields = {"token": token, "system": system, "0.text": TEXT, "0.posted_at": "2023-06-01T18:00", "days": "7"}
+    fields = {
+        "token": token,
+        "system": system,
+        "why": "1",
+        "0.text": TEXT,
+        "0.posted_at": "2023-06-01T18:00",
+        "days": "7",
+    }
     with picture.open("rb") as file:
         answer = client.post("/ask", data=fields, files={"0.image": file})
     answer.raise_for_status()

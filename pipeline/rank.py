@@ -16,7 +16,8 @@ import pandas as pd
 from models.base import Ranker
 from models.trained import Trained
 from pipeline.asking.command import command, output, write
-from pipeline.asking.drafts import Drafts, Featured, read
+from pipeline.asking.drafts import Drafts, read
+from pipeline.asking.featured import Featured
 from pipeline.asking.forecaster import find
 from pipeline.base import params
 from pipeline.base.errors import MissingColumn, UserError, require, run_stage

@@ -1,24 +1,19 @@
-"""Tables of posts that are not published yet, and their features."""
+"""Tables of posts that are not published yet."""
 
 import logging
-import tempfile
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from features.base import HORIZON, Feature, PostsFeature
-from features.parts.extraction import Extractor
 from models.trained import Trained
-from pipeline import images, posts
-from pipeline.base.errors import MissingColumn, UserError
+from pipeline import posts
+from pipeline.base.errors import UserError
 from pipeline.base.params import Params
 from pipeline.base.paths import Paths
 from pipeline.storage import store
-from pipeline.storage.examples import FeatureValues
 
 log = logging.getLogger(__name__)
 
@@ -89,80 +84,3 @@ def by_nobody(drafts: Drafts, trained: Trained) -> Drafts:
     log.warning("%s: no column 'user_id': all drafts are taken as those of new users", drafts.file)
     nobody = pd.Series(None, index=drafts.frame.index, dtype="str")
     return replace(drafts, frame=drafts.frame.assign(user_id=nobody))
-
-
-class Featured:
-    """The features a trained system reads, restored once, for any drafts."""
-
-    def __init__(self, paths: Paths, p: Params, trained: Trained, *, cache: Path | None = None):
-        """Raises `UserError` where weights, code or packing have changed since training.
-
-        `cache` is the folder that vectors of drafts stay in, by default the project's.
-        """
-        self._cache, self._images = cache or paths.cache, p.images
-        self.compute = p.compute.here()  # packed pictures lie in a temporary folder, which no other machine sees
-        packing = p.images.fingerprint()
-        self.extractors = {
-            name: Extractor.restore(name, made, self.compute, packing=packing, paths=paths)
-            for name, made in trained.features.items()
-        }
-
-    def __call__(self, drafts: Drafts) -> tuple[dict[str, FeatureValues], pd.Series | None]:
-        """Features of the drafts, and where any looks at pictures the status [n] of theirs.
-
-        Raises `MissingColumn` where they lack what a feature needs.
-        """
-        with self._packed(drafts.frame, drafts.image_root) as (packed, status):
-            values = {name: self._values(each, drafts.frame, packed) for name, each in self.extractors.items()}
-        if all("image" not in each.feature.columns for each in self.extractors.values()):
-            return values, None
-        if (status != "ok").any():
-            log.warning("%d of %d drafts have no usable picture: %s", *_unusable(status))
-        return values, status
-
-    def again(self, values: Mapping[str, FeatureValues], drafts: Drafts, rows: np.ndarray) -> dict[str, FeatureValues]:
-        """Features of drafts that are those at `rows` of others, which have `values`, at other times."""
-        timed = {name for name, each in self.extractors.items() if _timed(each)}
-        looked = any("image" in self.extractors[name].feature.columns for name in timed)
-        with self._packed(drafts.frame, drafts.image_root) if looked else _nothing() as (packed, _):
-            return {
-                name: self._values(each, drafts.frame, packed) if name in timed else values[name].take(rows)
-                for name, each in self.extractors.items()
-            }
-
-    @contextmanager
-    def _packed(self, frame: pd.DataFrame, root: Path) -> Iterator[tuple[Path, pd.Series]]:
-        """A folder with the packed pictures of posts, as long as it is needed, and the status [n] of each."""
-        with tempfile.TemporaryDirectory() as folder:
-            index = images.pack(frame, root, Path(folder), self._images, self.compute)
-            yield Path(folder), index["status"].reset_index(drop=True)
-
-    def _values(self, extractor: Extractor, frame: pd.DataFrame, packed: Path) -> FeatureValues:
-        _check_horizon(extractor.feature, extractor.name, frame)
-        chunks = list(extractor.extract(frame, images=packed, cache_root=self._cache, compute=self.compute))
-        return FeatureValues(np.concatenate([v for _, v, _ in chunks]), extractor.feature.names)
-
-
-@contextmanager
-def _nothing() -> Iterator[tuple[Path, None]]:
-    """An empty folder, where no picture is looked at."""
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(folder), None
-
-
-def _timed(extractor: Extractor) -> bool:
-    """Whether a feature reads when something is posted or looked at."""
-    made = extractor.feature
-    return isinstance(made, PostsFeature) and bool({"posted_at", HORIZON} & {*made.columns, *made.needed})
-
-
-def _check_horizon(feature: Feature, name: str, frame: pd.DataFrame) -> None:
-    lacking = [column for column in feature.columns if column in ("posted_at", HORIZON) and column not in frame]
-    if feature.reads_horizon and lacking:
-        remedy = "give --days" if lacking == [HORIZON] else "add it, and collected_at or --days"
-        raise MissingColumn(lacking[:1], f"the feature {name} needs to count the hours online", remedy=remedy)
-
-
-def _unusable(status: pd.Series) -> tuple[int, int, str]:
-    counts = status[status != "ok"].value_counts()
-    return int(counts.sum()), len(status), ", ".join(f"{n} {name}" for name, n in counts.items())

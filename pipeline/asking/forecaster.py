@@ -1,22 +1,25 @@
 """One trained system, opened once and asked about drafts as often as one likes."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from features.base import HORIZON
 from models.base import System
 from models.trained import ENDS, FILE, Trained
 from pipeline.asking import reasons
-from pipeline.asking.drafts import Drafts, Featured, by_nobody
+from pipeline.asking.drafts import Drafts, by_nobody
+from pipeline.asking.featured import Featured
 from pipeline.base import targets
 from pipeline.base.errors import MissingColumn, UserError, require
 from pipeline.base.params import Params
 from pipeline.base.paths import Paths
-from pipeline.storage.examples import Examples, unpublished
+from pipeline.storage.earlier import TIME
+from pipeline.storage.examples import Examples, FeatureValues, unpublished
 
 
 def find(paths: Paths, name: str) -> Trained:
@@ -86,15 +89,33 @@ class Forecaster:
             raise error.within(str(drafts.file)) from None
         return Asked(drafts, examples, status)
 
-    def again(self, asked: Asked, drafts: Drafts, rows: np.ndarray) -> Asked:
-        """`drafts`, which are those at `rows` of others that were asked about, at other times.
+    def again(
+        self, asked: Asked, drafts: Drafts, rows: np.ndarray, *, changed: Collection[str] = (TIME, HORIZON)
+    ) -> Asked:
+        """`drafts`, which are those at `rows` of others that were asked about, but for some `changed` columns.
 
-        Features that read no time are not made again.
+        By default they are posted at other times. Features that read none of these columns are not made again.
         """
-        values = self.featured.again(next(iter(asked.examples.values())).features, drafts, rows)
+        return self._changed(asked, drafts, rows, self.featured.again(_values(asked), drafts, rows, changed))
+
+    def repainted(self, asked: Asked, rows: np.ndarray, pictures: Sequence[np.ndarray]) -> Asked:
+        """Those at `rows` of drafts that were asked about, but with other `pictures`, uint8 RGB [h, w, 3]."""
+        frame = asked.drafts.frame.iloc[rows].assign(post_id=[str(row) for row in range(len(rows))])
+        drafts = replace(asked.drafts, frame=frame.reset_index(drop=True))
+        return self._changed(asked, drafts, rows, self.featured.repainted(_values(asked), rows, pictures))
+
+    def _changed(self, asked: Asked, drafts: Drafts, rows: np.ndarray, values: dict[str, FeatureValues]) -> Asked:
         examples = {target: self._examples(drafts.frame, values, target) for target in self.trained.targets}
         status = None if asked.status is None else asked.status.iloc[rows].reset_index(drop=True)
         return Asked(drafts, examples, status)
+
+    def pictures(self, asked: Asked) -> list[np.ndarray | None]:
+        """What the system's features see of the drafts' pictures, as `Featured.pictures` has it."""
+        return self.featured.pictures(asked.drafts)
+
+    def reads(self, columns: Collection[str]) -> bool:
+        """Whether any feature of the system reads one of these columns."""
+        return self.featured.reads(columns)
 
     def _examples(self, frame: pd.DataFrame, values: dict[str, Any], target: str) -> Examples:
         needed = self.trained.needs(target)
@@ -143,3 +164,8 @@ class Forecaster:
     def count(self, target: str, prediction: np.ndarray, days: float | None = None) -> np.ndarray:
         """The counts [n], none below zero, that predictions [n] stand for after `days` online."""
         return np.maximum(self.trained.transform(target).inverse(prediction, days), 0)
+
+
+def _values(asked: Asked) -> Mapping[str, FeatureValues]:
+    """The features of the drafts, which all targets share."""
+    return next(iter(asked.examples.values())).features

@@ -21,6 +21,7 @@ from pipeline.web import drawings, fields, forms
 from pipeline.web.alike import Alike, alike
 from pipeline.web.desk import Desk
 from pipeline.web.forms import Draft
+from pipeline.web.mattered import Matters, matters
 from pipeline.web.moves import Moves, moves
 from pipeline.web.past import Standing
 from pipeline.web.sights import Sight, sights
@@ -61,6 +62,8 @@ class Answer:
     forecasts: list[Forecast]
     rank: int
     sight: Sight | None = None
+    matters: Matters | None = None
+    """Of the parts that the system has no attention for, where that was asked for."""
     week: Week | None = None
     alike: list[Alike] = field(default_factory=list)
     without: str | None = None
@@ -103,6 +106,7 @@ class Told:
     moves: dict[str, Moves]
     """By target."""
     sight: Sight | None
+    matters: Matters | None
     week: Week | None
     alike: list[Alike]
 
@@ -110,8 +114,11 @@ class Told:
 class Asking:
     """One request: what was filled in, asked of one system."""
 
-    def __init__(self, desk: Desk, system: str, found: list[Draft], given: dict[str, str], days: float | None):
-        self._desk, self._system, self._days = desk, system, days
+    def __init__(
+        self, desk: Desk, system: str, found: list[Draft], given: dict[str, str], days: float | None, *, why: bool
+    ):
+        """`why` asks what in pictures and words matters, too."""
+        self._desk, self._system, self._days, self._why = desk, system, days, why
         self._found, self._given = found, given
         self._p, self._past = desk.params(), desk.past()
 
@@ -147,13 +154,15 @@ class Asking:
         week = weeks(self._desk.paths, forecaster, drafts, fields.zone(self._p)) if timed else none
         moved = moves(forecaster, asked, self._desk.known())
         looked = sights(forecaster, asked)
+        mattered = matters(forecaster, asked, looked) if self._why else none
         near = alike(self._desk.paths, forecaster.trained, next(iter(asked.examples.values())))
         rows = table.to_dict("records")
-        return [Told(*of_one) for of_one in zip(rows, ranks, moved, looked, week, near, strict=True)]
+        return [Told(*of_one) for of_one in zip(rows, ranks, moved, looked, mattered, week, near, strict=True)]
 
     def _answer(self, forecaster: Forecaster, draft: Draft, picture: str | None, told: Told, user: str) -> Answer:
         forecasts = [self._forecast(forecaster, t, told, user) for t in forecaster.trained.targets]
-        return Answer(draft, picture, forecasts, told.rank, told.sight, told.week, told.alike, _without(told.row))
+        told_of = (told.sight, told.matters, told.week, told.alike)
+        return Answer(draft, picture, forecasts, told.rank, *told_of, _without(told.row))
 
     def _forecast(self, forecaster: Forecaster, target: str, told: Told, user: str) -> Forecast:
         row = told.row

@@ -80,7 +80,9 @@ class Page:
             for name in self.desk.askable()[:1]:
                 own = fields.of(self.desk.reads(name), self.desk.past(), self.desk.params(), name)
                 draft = replace(forms.drafts(FormData(), own)[0], picture=forms.pixel())
-                Asking(self.desk, name, [draft], forms.shared(FormData(), own), self.desk.past().usual_days())()
+                Asking(
+                    self.desk, name, [draft], forms.shared(FormData(), own), self.desk.past().usual_days(), why=True
+                )()
         except UserError as error:
             log.warning("%s", error)
 

@@ -1,6 +1,6 @@
 """The page that asks a system what to expect of drafts."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from starlette.datastructures import FormData
 
@@ -14,6 +14,7 @@ class AskPage(FormPage):
     """Asks one system about drafts."""
 
     template = "ask.html"
+    unasked: ClassVar = {"why": "1"}
     other = "predicts no count of drafts"
 
     def _nothing(self) -> UserError:
@@ -21,4 +22,4 @@ class AskPage(FormPage):
 
     def _ask(self, form: FormData, shown: dict[str, Any]) -> Any:
         found, common = forms.drafts(form, shown["fields"]), forms.shared(form, shown["fields"])
-        return Asking(self._page.desk, shown["system"], found, common, forms.days(form))()
+        return Asking(self._page.desk, shown["system"], found, common, forms.days(form), why="why" in form)()

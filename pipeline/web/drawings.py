@@ -102,10 +102,10 @@ def band(middles: Sequence[tuple[float, float, float]], names: Sequence[str], sa
     return Band(line, " ".join([*upper, *reversed(lower)]), ticks, levels)
 
 
-def cells(grid: np.ndarray, width: float, height: float) -> list[tuple[Bar, float]]:
-    """Weights [s, s] as rectangles over a picture, each with its share of the largest weight."""
-    side, largest = len(grid), float(grid.max()) or 1.0
-    w, h = width / side, height / side
+def cells(grid: np.ndarray, width: float, height: float, largest: float | None = None) -> list[tuple[Bar, float]]:
+    """Weights [s, s] as rectangles over a picture, each with its share of the `largest`, by default of theirs."""
+    side, largest = len(grid), largest or float(grid.max(initial=0)) or 1.0
+    w, h = width / max(side, 1), height / max(side, 1)
     return [
         (Bar(round(j * w, 2), round(i * h, 2), round(w, 2), round(h, 2)), round(float(grid[i, j]) / largest, 3))
         for i in range(side)

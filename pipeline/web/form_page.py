@@ -56,6 +56,8 @@ class FormPage(ABC):
     """The file in templates/."""
     ranks: ClassVar[bool] = False
     """Whether rankers are asked."""
+    unasked: ClassVar[dict[str, str]] = {}
+    """What is filled in, and may be emptied, before anything is asked."""
     other: ClassVar[str]
     """What one that cannot be asked here does, in words."""
 
@@ -65,7 +67,7 @@ class FormPage(ABC):
     async def show(self, request: Request) -> Response:
         """The empty form, for the system in the address."""
         chosen = request.query_params.get("system")
-        return await run_in_threadpool(lambda: self._page.render(self.template, **self._form(chosen, {})))
+        return await run_in_threadpool(lambda: self._page.render(self.template, **self._form(chosen, self.unasked)))
 
     async def answer(self, request: Request) -> Response:
         """The answer to a form, above the same form."""

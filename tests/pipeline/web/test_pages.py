@@ -97,6 +97,24 @@ def test_what_moved_a_prediction_adds_up_to_it(asked, browser):
     assert "of this one: no picture" in answer.text
 
 
+def test_what_matters_in_picture_and_words_is_shown_where_it_is_asked_for(asked, browser, tmp_path):
+    picture = draw_picture(tmp_path / "a.jpg", 0.8, size=(90, 70)).read_bytes()
+    client = browser(asked)
+    assert 'name="why" value="1" checked' in client.get("/").text
+    answer = client.ask(system="trees", why="1", **DRAFT, files={"0.image": ("a.jpg", picture)})
+    [drawn] = re.findall(r'<svg class="occluded".*?</svg>', answer.text, re.S)
+    assert drawn.count("<rect") == 25
+    assert "What changes where this is covered" in answer.text
+    assert "Words that matter" in answer.text
+    assert answer.text.count('">quiet</span>') == 1
+    assert 'name="why" value="1" checked' in answer.text
+    bare = client.ask(system="trees", **DRAFT, files={"0.image": ("a.jpg", picture)})
+    assert values(bare) == values(answer)
+    for absent in ("occluded", "Words that matter", "checked"):
+        assert absent not in bare.text
+    assert "Words that matter" not in client.ask(system="user_mean", why="1", **DRAFT).text
+
+
 def test_the_best_hours_are_those_of_the_command_line(asked, browser, tmp_path):
     client = browser(asked)
     answer = client.ask(system="trees", user_id="u1", **DRAFT)
