@@ -17,7 +17,7 @@ from pipeline.asking.command import command, output, place, write
 from pipeline.asking.drafts import read
 from pipeline.asking.forecaster import Forecaster
 from pipeline.base import params
-from pipeline.base.errors import UserError, run_stage
+from pipeline.base.errors import run_stage
 from pipeline.base.params import Params
 from pipeline.base.paths import Paths
 
@@ -30,8 +30,6 @@ def main(paths: Paths = Paths(), arguments: Sequence[str] | None = None) -> None
     parser.add_argument("--hours", action="store_true", help="predict each of the next 168 hours: when to post")
     asked = parser.parse_args(arguments)
     out, ask = output(asked, "hours" if asked.hours else "predictions"), when if asked.hours else predict
-    if asked.hours and asked.folder:
-        raise UserError("--hours: a packed system does not know when others were posted; ask where it was trained")
     paths, system = place(asked, paths)
     frame = ask(paths, params.load(paths.params), system, asked.posts, days=asked.days)
     write(frame, out)

@@ -1,10 +1,11 @@
 """A trained system packed into a folder of its own, which predicts without the data it was trained on.
 
 The folder is laid out as a project's: params.yaml with the one system, the parts of a blend beside it, and of `data/`
-what predicting reads. It has the ids of users, to say who is a stranger. Of a system that looks back it has all posts
-with their features; of features of the posts before, what they read of these, labels of the parts they learn from and
-what encoders say among them; of a blend, its parts' predictions of the validation part, which weigh them, and those out
-of fold, which calibrate it. Weights of encoders are named and not packed. Nothing in it is a pickle.
+what predicting reads. It has the ids of users, to say who is a stranger, and how many training posts went out at each
+hour, to say which may be as good as the best. Of a system that looks back it has all posts with their features; of
+features of the posts before, what they read of these, labels of the parts they learn from and what encoders say among
+them; of a blend, its parts' predictions of the validation part, which weigh them, and those out of fold, which
+calibrate it. Weights of encoders are named and not packed. Nothing in it is a pickle.
 """
 
 import shutil
@@ -20,6 +21,7 @@ from features.base import feature_class
 from features.parts.past import PastFeature
 from models.blended import Blended
 from models.trained import FOLDS, Trained, predictions
+from pipeline.asking import hours
 from pipeline.asking.forecaster import Forecaster
 from pipeline.base import params, targets
 from pipeline.base.code import digest, hash_file
@@ -28,7 +30,7 @@ from pipeline.base.params import Params
 from pipeline.base.paths import Paths
 from pipeline.storage import store
 
-FILE, FORMAT = "export.json", 1
+FILE, FORMAT = "export.json", 2
 LIBRARIES = (
     *("catboost", "lightgbm", "numpy", "open_clip_torch", "opencv-python-headless", "pandas", "pillow"),
     *("scikit-learn", "scipy", "timm", "torch", "torchvision", "transformers", "xgboost"),
@@ -58,6 +60,7 @@ def pack(paths: Paths, p: Params, name: str, folder: Path) -> None:
         _write_posts(paths, packed, trained)
         for extractor in forecaster.featured.extractors.values():
             extractor.pack(paths, packed, forecaster.featured.compute)
+        store.write_json(packed.model(name) / hours.FILE, hours.known(paths, trained))
         _write_versions(packed, trained)
         packed.root.rename(folder)
 
@@ -78,7 +81,9 @@ def unpack(folder: Path) -> tuple[Paths, str]:
         raise UserError(f"--from {folder}: no {FILE} there; it is no folder that python -m pipeline.export made")
     told = store.read_object(folder / FILE, expected, "export it again")
     if told["format"] != FORMAT:
-        raise UserError(f"--from {folder}: packed in format {told['format']}, and this release reads {FORMAT}")
+        raise UserError(
+            f"--from {folder}: packed in format {told['format']}, and this release reads {FORMAT}; export it again"
+        )
     for name, sha256 in told["files"].items():
         if not (folder / name).is_file() or hash_file(folder / name) != sha256:
             raise UserError(f"--from {folder}: {name} is not what was packed; export it again")

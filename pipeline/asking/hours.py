@@ -12,6 +12,7 @@ Shapes: n drafts, h hours of a week.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,8 @@ HOURS = 168
 AT_ONCE = 25
 """Drafts whose hours are predicted together: what they take in memory."""
 TIME, HORIZON = "posted_at", "collected_at"
+FILE, PACKED = "hours.json", {"deviation": dict[str, float], "hours": list[int], "weekdays": list[int]}
+"""In the folder of a packed system: what is known of hours where it was trained."""
 
 
 def ask(paths: Paths, forecaster: Forecaster, drafts: Drafts, *, now: pd.Timestamp) -> pd.DataFrame:
@@ -41,7 +44,7 @@ def ask(paths: Paths, forecaster: Forecaster, drafts: Drafts, *, now: pd.Timesta
     if drafts.days is not None:
         look_after(frame, drafts.days)
     asked = forecaster.ask(replace(drafts, frame=frame))
-    doubts = {target: Doubt.of(paths, forecaster.trained, target) for target in asked.examples}
+    doubts = doubts_of(paths, forecaster.trained)
     tables = []
     for rows in _batches(len(drafts)):
         later = pd.to_timedelta(np.tile(np.arange(HOURS), len(rows) // HOURS), unit="h")
@@ -85,17 +88,6 @@ class Doubt:
     """And of each weekday [7], from Monday."""
     level: float
 
-    @classmethod
-    def of(cls, paths: Paths, trained: Trained, target: str) -> "Doubt":
-        """What the training and validation parts say; the level is that of the system's intervals."""
-        frame = predictions(paths, trained.name)
-        own = frame[(frame["target"] == target) & (frame["part"] == "validation")]
-        error = (own["y"] - own["prediction"]).groupby(own["seed"]).std().mean()
-        times = _training_times(paths)
-        level = (trained.entry.intervals or Intervals()).level
-        hours, weekdays = np.bincount(times.dt.hour, minlength=24), np.bincount(times.dt.day_of_week, minlength=7)
-        return cls(float(error), hours, weekdays, level)
-
     def columns(self, prediction: np.ndarray, times: pd.Series) -> dict[str, np.ndarray]:
         """`difference` [n h] to each draft's best hour, its ends, and whether it is `as_good`."""
         by_hour = prediction.reshape(-1, HOURS)
@@ -114,6 +106,31 @@ class Doubt:
             with np.errstate(divide="ignore"):
                 variance += np.where(here == there, 0, 1 / counts[here] + 1 / counts[there])
         return self.deviation * np.sqrt(variance)
+
+
+def doubts_of(paths: Paths, trained: Trained) -> dict[str, Doubt]:
+    """By target what the training and validation parts say; the level is that of the system's intervals.
+
+    Of a packed system, which has no such parts, what they said when it was packed.
+    """
+    packed = trained.folder / FILE
+    told = store.read_object(packed, PACKED, "export it again") if packed.exists() else known(paths, trained)
+    level = (trained.entry.intervals or Intervals()).level
+    counts = np.array(told["hours"]), np.array(told["weekdays"])
+    return {target: Doubt(deviation, *counts, level) for target, deviation in told["deviation"].items()}
+
+
+def known(paths: Paths, trained: Trained) -> dict[str, Any]:
+    """What `Doubt` is made of, as JSON values: `PACKED` says of which types."""
+    frame = predictions(paths, trained.name)
+    own = frame[frame["part"] == "validation"]
+    deviation = (own["y"] - own["prediction"]).groupby([own["target"], own["seed"]]).std().groupby("target").mean()
+    times = _training_times(paths)
+    return {
+        "deviation": deviation.reindex(list(trained.targets)).to_dict(),
+        "hours": np.bincount(times.dt.hour, minlength=24).tolist(),
+        "weekdays": np.bincount(times.dt.day_of_week, minlength=7).tolist(),
+    }
 
 
 def _training_times(paths: Paths) -> pd.Series:

@@ -6,10 +6,12 @@ import shutil
 import pandas as pd
 import pytest
 
+from models.trained import Trained
 from pipeline import export, predict
-from pipeline.asking import exported
+from pipeline.asking import exported, hours
 from pipeline.base import params
 from pipeline.base.errors import UserError
+from pipeline.base.paths import Paths
 from tests.conftest import build_posts, write_params, write_posts_folder
 from tests.stages import run_stages
 
@@ -80,6 +82,37 @@ def test_it_predicts_without_the_data_what_it_predicts_with_it(paths, drafts, sy
     pd.testing.assert_frame_equal(pd.read_csv("without.csv"), pd.read_csv("with.csv"))
 
 
+@pytest.mark.parametrize("system", ["trees", "blend", "after", "words"])
+def test_it_knows_the_best_hours_without_the_data(paths, drafts, system, tmp_path):
+    table = pd.read_csv(drafts).head(2)
+    table.to_csv(drafts, index=False)
+    folder = tmp_path / "packed"
+    export.main(paths, ["--system", system, "--out", str(folder)])
+    asked = ["--posts", str(drafts), "--hours", "--out"]
+    predict.main(paths, ["--system", system, *asked, str(tmp_path / "with.csv")])
+    hidden = paths.root.rename(tmp_path / "away")
+    try:
+        predict.main(arguments=["--from", str(folder), *asked, str(tmp_path / "without.csv")])
+    finally:
+        hidden.rename(paths.root)
+    told = pd.read_csv(tmp_path / "with.csv")
+    assert len(told) == 2 * 168
+    assert (told["likes_difference_high"] > told["likes_difference"]).any()
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "without.csv"), told)
+
+
+def test_what_is_known_of_hours_is_packed_as_it_is(paths, packed):
+    trained = Trained.open(Paths(packed), "trees")
+    told, there = hours.doubts_of(Paths(packed), trained), hours.doubts_of(paths, Trained.open(paths, "trees"))
+    assert (told["likes"].deviation, told["likes"].level) == (there["likes"].deviation, there["likes"].level)
+    assert told["likes"].hours.sum() == told["likes"].weekdays.sum() == 36
+    assert told["likes"].hours.tolist() == there["likes"].hours.tolist()
+    with (packed / "data/models/trees" / hours.FILE).open("a") as file:
+        file.write(" ")
+    with pytest.raises(UserError, match=r"hours\.json is not what was packed; export it again"):
+        exported.unpack(packed)
+
+
 def test_it_has_no_labels_no_pickle_and_no_other_system(packed):
     posts = pd.read_parquet(packed / "data/posts.parquet")
     assert set(posts) == {"post_id", "user_id"}
@@ -97,7 +130,7 @@ def test_it_has_no_labels_no_pickle_and_no_other_system(packed):
         ({"versions": {"numpy": "1.0"}}, r"numpy .* instead of 1\.0; pip install -r .*requirements\.txt"),
         ({"versions": {"no_such_package": "1.0"}}, "no_such_package none instead of 1.0"),
         ({"code": {"models/xgboost.py": "0"}}, "models/xgboost.py is another than the one it was trained by"),
-        ({"format": 2}, "packed in format 2, and this release reads 1"),
+        ({"format": 1}, "packed in format 1, and this release reads 2; export it again"),
         ({"files": []}, "damaged"),
         ({"system": 1}, "damaged"),
     ],
