@@ -126,10 +126,11 @@ class Asking:
         """The answer. Raises `UserError` with a sentence about the form where it cannot be given."""
         own = fields.of(self._desk.reads(self._system), self._past, self._p, self._system)
         over = fields.taken_over(self._given, own, self._past)
-        pictures = [forms.shown(draft, self._p) for draft in self._found]
+        found = [forms.decoded(draft, self._p) for draft in self._found]
+        pictures = [forms.shown(draft, self._p) for draft in found]
         forecaster = self._desk.forecaster(self._system)
         with tempfile.TemporaryDirectory(prefix="likecast-") as folder, self._desk.vectors():
-            file = forms.write(Path(folder), self._found, {**self._given, **over}, self._p)
+            file = forms.write(Path(folder), found, {**self._given, **over}, self._p)
             try:
                 drafts = read(self._desk.paths, self._p, file, days=self._days if own.days else None)
                 told = self._ask(forecaster, drafts)
@@ -138,7 +139,7 @@ class Asking:
             except UserError as error:
                 raise UserError(str(error).replace(str(file), "the form")) from None
         user = _user(drafts)
-        answers = [self._answer(forecaster, *of_one, user) for of_one in zip(self._found, pictures, told, strict=True)]
+        answers = [self._answer(forecaster, *of_one, user) for of_one in zip(found, pictures, told, strict=True)]
         answers.sort(key=lambda answer: answer.rank)
         stranger = bool(user) and not self._past.knows(user)
         return Reply(self._system, answers, user, stranger, over, _close(answers))

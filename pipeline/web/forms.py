@@ -19,6 +19,7 @@ from starlette.datastructures import FormData, UploadFile
 from pipeline.base.errors import UserError
 from pipeline.base.params import Params
 from pipeline.storage import pixels
+from pipeline.web.decoding import DECODER, SLOW
 from pipeline.web.fields import MOST, Fields, zone
 
 TABLE = "drafts.jsonl"
@@ -28,6 +29,7 @@ UNUSABLE = {
     "empty": "its file is empty",
     "truncated": "its file is cut off",
     "too large": "it has too many pixels (images.max_pixels)",
+    SLOW: "it takes too long to decode",
     "unreadable": "its file is no picture that can be read",
 }
 
@@ -99,20 +101,27 @@ def _time(name: str, text: str, p: Params) -> str:
         raise UserError(f"{name}: {text[:40]!r} is no day and hour; write it as 2024-05-31T18:00") from None
 
 
-def shown(draft: Draft, p: Params) -> str | None:
-    """A small copy of a draft's picture, as an address that holds it.
+def decoded(draft: Draft, p: Params) -> Draft:
+    """The draft with its picture as it is packed, from which all else is made; nobody decodes the upload again.
 
-    Raises `UserError` for what is no picture, or one of more pixels than are decoded.
+    Raises `UserError` for what is no picture, or one of more pixels or time than are spent on it.
     """
     if draft.picture is None:
-        return None
+        return draft
     try:
         if not draft.picture:
             raise pixels.Unusable("empty")
-        data, *_ = pixels.pack(draft.picture, replace(p.images, max_side=min(SHOWN, p.images.max_side)))
+        return replace(draft, picture=DECODER.pack(draft.picture, p.images))
     except pixels.Unusable as reason:
         why = UNUSABLE.get(str(reason), f"its format is not read ({str(reason).rpartition(': ')[2]})")
         raise UserError(f"{draft.name}: the picture cannot be used: {why}; choose another") from None
+
+
+def shown(draft: Draft, p: Params) -> str | None:
+    """A small copy of the picture of a draft that is `decoded`, as an address that holds it."""
+    if draft.picture is None:
+        return None
+    data, *_ = pixels.pack(draft.picture, replace(p.images, max_side=min(SHOWN, p.images.max_side)))
     return "data:image/jpeg;base64," + base64.b64encode(data).decode()
 
 

@@ -43,7 +43,7 @@ class SharePage(FormPage):
 
     def _ask(self, form: FormData, shown: dict[str, Any]) -> list[Followers]:
         desk, p, own = self._page.desk, self._page.desk.params(), shown["fields"]
-        drafts, common = forms.drafts(form, own), forms.shared(form, own)
+        drafts, common = [forms.decoded(draft, p) for draft in forms.drafts(form, own)], forms.shared(form, own)
         user = common.get("user_id", "")
         if not user:
             raise UserError("whose followers are asked about? Fill in the user")

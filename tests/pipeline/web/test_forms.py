@@ -4,6 +4,7 @@ import pytest
 
 from pipeline.base import params
 from pipeline.base.errors import UserError
+from pipeline.storage import pixels
 from pipeline.web import forms
 from pipeline.web.forms import Draft
 
@@ -43,7 +44,7 @@ def test_times_are_in_the_zone_of_the_dataset(tmp_path, make_params):
 
 def test_a_picture_is_shown_small(p, picture, tmp_path):
     data = picture(tmp_path / "a.png", size=(48, 36)).read_bytes()
-    assert forms.shown(Draft("Draft 1", {}, data), p).startswith("data:image/jpeg;base64,/9j/")
+    assert forms.shown(forms.decoded(Draft("Draft 1", {}, data), p), p).startswith("data:image/jpeg;base64,/9j/")
     assert forms.shown(Draft("Draft 1", {}), p) is None
 
 
@@ -61,10 +62,17 @@ def test_a_picture_is_shown_small(p, picture, tmp_path):
 def test_malformed_pictures_are_one_clear_sentence(p, picture, tmp_path, data, why):
     whole = picture(tmp_path / "a.jpg").read_bytes()
     with pytest.raises(UserError, match=f"^Draft 2: the picture cannot be used: .*{why}.*; choose another$"):
-        forms.shown(Draft("Draft 2", {}, data(whole)), p)
+        forms.decoded(Draft("Draft 2", {}, data(whole)), p)
 
 
 def test_pictures_of_too_many_pixels_are_refused_before_they_are_decoded(p, picture, tmp_path):
     data = picture(tmp_path / "a.png", size=(60, 60)).read_bytes()
     with pytest.raises(UserError, match="too many pixels"):
-        forms.shown(Draft("Draft 1", {}, data), p)
+        forms.decoded(Draft("Draft 1", {}, data), p)
+
+
+def test_a_packed_picture_stays_as_it_is(p, picture, tmp_path):
+    data = picture(tmp_path / "a.png", size=(90, 20)).read_bytes()
+    once = forms.decoded(Draft("Draft 1", {"text": "a"}, data), p)
+    assert once.picture == pixels.pack(data, p.images)[0] == forms.decoded(once, p).picture
+    assert (once.name, once.values) == ("Draft 1", {"text": "a"})
