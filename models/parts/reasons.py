@@ -9,7 +9,7 @@ Shapes: n posts, g groups, w numbers a feature.
 """
 
 import itertools
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import factorial
 from typing import Any
@@ -22,6 +22,8 @@ from pipeline.storage.examples import Examples, FeatureValues
 
 BASE = "base"
 """What is predicted before anything of a post is known."""
+AT_ONCE = 512
+"""Rows that a system is asked about at once, unless there are more posts."""
 COLUMNS = {**dict.fromkeys(("category", "subcategory", "concept"), "category"), TIME: "history"}
 """Groups of columns of posts that systems read beside features; others are about who posts. A time tells a system which
 posts were before; when a post goes out, features tell."""
@@ -79,7 +81,7 @@ def _shapley(system: Any, posts: Examples, groups: Groups, background: Examples)
     """Equation 8: the mean over all orders of groups of what each changes when it becomes known."""
     names, n = groups.names, len(posts)
     subsets = [frozenset(of) for size in range(len(names) + 1) for of in itertools.combinations(names, size)]
-    value = {of: np.asarray(system.predict(known(posts, groups, of, background)), np.float64) for of in subsets}
+    value = _values(system, posts, groups, subsets, background)
     found = {BASE: value[frozenset()]}
     for name in names:
         found[name] = np.zeros(n)
@@ -87,6 +89,35 @@ def _shapley(system: Any, posts: Examples, groups: Groups, background: Examples)
             weight = factorial(len(of)) * factorial(len(names) - len(of) - 1) / factorial(len(names))
             found[name] += weight * (value[of | {name}] - value[of])
     return found
+
+
+def _values(
+    system: Any, posts: Examples, groups: Groups, subsets: Sequence[frozenset[str]], background: Examples
+) -> dict[frozenset[str], np.ndarray]:
+    """Predictions [n] of posts of which only some groups are known, for each of the `subsets`.
+
+    Few posts are asked about with many subsets at once: to ask takes longer than to predict them.
+    """
+    found, n = {}, len(posts)
+    step = max(1, AT_ONCE // max(1, n))
+    for start in range(0, len(subsets), step):
+        some = subsets[start : start + step]
+        asked = _one_after_the_other([known(posts, groups, of, background) for of in some])
+        found |= zip(some, np.asarray(system.predict(asked), np.float64).reshape(len(some), n), strict=True)
+    return found
+
+
+def _one_after_the_other(parts: Sequence[Examples]) -> Examples:
+    """The posts of all parts, which are the same posts with other inputs."""
+    first, *others = parts
+    if not others:
+        return first
+    features = {
+        name: FeatureValues(np.concatenate([part.features[name].values for part in parts]), values.names)
+        for name, values in first.features.items()
+    }
+    y = None if first.y is None else np.tile(first.y, len(parts))
+    return replace(first, posts=pd.concat([part.posts for part in parts], ignore_index=True), features=features, y=y)
 
 
 def known(posts: Examples, groups: Groups, kept: Collection[str], background: Examples) -> Examples:

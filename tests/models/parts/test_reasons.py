@@ -123,6 +123,28 @@ def test_they_are_shapleys_values():
     assert not np.allclose(found["when"], 0)
 
 
+class Counted(Planted):
+    """Counts the posts of each question."""
+
+    def __init__(self):
+        self.asked = []
+
+    def predict(self, posts):
+        self.asked.append(len(posts))
+        return super().predict(posts)
+
+
+@pytest.mark.parametrize(("n", "asked"), [(2, [32]), (100, [500, 500, 500, 100]), (600, [600] * 8)])
+def test_few_posts_are_asked_about_in_all_combinations_at_once(n, asked):
+    system, posts = Counted(), TRAIN.take(np.arange(n) % len(TRAIN))
+    groups = Groups({"tabular": np.array(["when", "words", "picture"])}, {"user_id": "who"} if n < 600 else {})
+    found = by_group(system, posts, groups, lambda: mean_of(TRAIN))
+    assert system.asked == asked
+    alone = by_group(Counted(), posts.take(np.array([1])), groups, lambda: mean_of(TRAIN))
+    for name, values in found.items():
+        np.testing.assert_allclose(values[1], alone[name][0], atol=1e-12)
+
+
 class Sum(Planted):
     """Parts with weights."""
 
