@@ -19,7 +19,7 @@ import pandas as pd
 
 from models.trained import ENDS, Trained, predictions
 from pipeline.asking.drafts import Drafts, look_after
-from pipeline.asking.forecaster import Forecaster
+from pipeline.asking.forecaster import Asked, Forecaster
 from pipeline.base.paths import Paths
 from pipeline.base.sections import Intervals
 from pipeline.storage import store
@@ -32,8 +32,12 @@ FILE, PACKED = "hours.json", {"deviation": dict[str, float], "hours": list[int],
 """In the folder of a packed system: what is known of hours where it was trained."""
 
 
-def ask(paths: Paths, forecaster: Forecaster, drafts: Drafts, *, now: pd.Timestamp) -> pd.DataFrame:
+def ask(
+    paths: Paths, forecaster: Forecaster, drafts: Drafts, *, now: pd.Timestamp, asked: Asked | None = None
+) -> pd.DataFrame:
     """A row a draft and hour [n h]: each of the 168 whole hours from the draft's own time on, or from `now`.
+
+    `asked` are these drafts with their features, where they are made already.
 
     Columns: `post_id`, `posted_at`, those of predictions and, for each target, on the scale of training,
     `<target>_difference` to the draft's best hour, zero or less, with `_low` and `_high`, and `<target>_as_good`:
@@ -43,7 +47,8 @@ def ask(paths: Paths, forecaster: Forecaster, drafts: Drafts, *, now: pd.Timesta
     frame = _posted(drafts.frame, began)
     if drafts.days is not None:
         look_after(frame, drafts.days)
-    asked = forecaster.ask(replace(drafts, frame=frame))
+    drafts = replace(drafts, frame=frame)
+    asked = replace(asked, drafts=drafts) if asked else forecaster.ask(drafts)  # features of time are made again
     doubts = doubts_of(paths, forecaster.trained)
     tables = []
     for rows in _batches(len(drafts)):

@@ -152,7 +152,7 @@ class Asking:
         ranks = table[f"{next(iter(asked.examples))}_{first}"].rank(method="min", ascending=False).astype(int)
         timed = TIME in self._desk.reads(self._system) and TIME in drafts.frame
         none = [None] * len(drafts)
-        week = weeks(self._desk.paths, forecaster, drafts, fields.zone(self._p)) if timed else none
+        week = weeks(self._desk.paths, forecaster, asked, fields.zone(self._p)) if timed else none
         moved = moves(forecaster, asked, self._desk.known())
         looked = sights(forecaster, asked)
         mattered = matters(forecaster, asked, looked) if self._why else none

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.asking import hours
-from pipeline.asking.drafts import Drafts
-from pipeline.asking.forecaster import Forecaster
+from pipeline.asking.forecaster import Asked, Forecaster
 from pipeline.base.paths import Paths
 from pipeline.storage.earlier import TIME
 from pipeline.web.words import say
@@ -42,9 +41,10 @@ class Week:
     """How many hours may be as good as the best, without it."""
 
 
-def weeks(paths: Paths, forecaster: Forecaster, drafts: Drafts, zone: str) -> list[Week | None]:
+def weeks(paths: Paths, forecaster: Forecaster, asked: Asked, zone: str) -> list[Week | None]:
     """Of each draft [n], by the first target, hours in `zone`; None where the system tells no hour from another."""
-    table = hours.ask(paths, forecaster, drafts, now=pd.Timestamp.now(tz="UTC"))
+    drafts = asked.drafts
+    table = hours.ask(paths, forecaster, drafts, now=pd.Timestamp.now(tz="UTC"), asked=asked)
     target = next(iter(forecaster.trained.targets))
     parts = [table.iloc[i * hours.HOURS : (i + 1) * hours.HOURS] for i in range(len(drafts))]
     return [_week(part, target, forecaster, zone) for part in parts]

@@ -8,6 +8,8 @@ from features.bow import Bow
 from features.user_time import UserTime
 from pipeline import predict
 from pipeline.asking import hours
+from pipeline.asking.drafts import read
+from pipeline.asking.forecaster import Forecaster
 from pipeline.asking.hours import Doubt
 from pipeline.base import params
 from tests.conftest import build_posts, write_params, write_posts_folder
@@ -108,6 +110,17 @@ def test_what_reads_no_time_is_made_once(paths, monkeypatch):
     path, _ = drafts_of(paths)
     assert len(when(paths, "trees", path)) == 3 * 168
     assert asked == {"bow": [3], "user_time": [3, 336, 168]}
+
+
+def test_drafts_that_have_their_features_keep_those_that_read_no_time(paths, monkeypatch):
+    path, _ = drafts_of(paths, posted_at=["2021-06-01T09:30:00Z", None, None])
+    p = params.load(paths.params)
+    forecaster = Forecaster(paths, p, "trees")
+    asked = forecaster.ask(read(paths, p, path))
+    monkeypatch.setattr(Bow, "extract", None)
+    told = hours.ask(paths, forecaster, asked.drafts, now=NOW, asked=asked)
+    monkeypatch.undo()
+    pd.testing.assert_frame_equal(told, when(paths, "trees", path))
 
 
 def test_a_system_that_knows_no_time_finds_all_hours_alike(paths):
