@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 from dataclasses import asdict
-from threading import Lock, Timer
+from threading import Event, Lock, Timer
 from typing import IO
 
 from pipeline.base.code import ROOT
@@ -35,13 +35,16 @@ class Decoder:
         """What `pixels.pack` keeps of a picture. Raises `Unusable` as that does, or because it is `slow`."""
         with self._lock:
             process = self._process = self._process or _start()
-            timer = Timer(self._longest, process.kill)
+            ended = Event()
+            timer = Timer(self._longest, _end, (process, ended))
             timer.start()
             try:
                 _send(process.stdin, asdict(packing), data)
                 told, packed = _receive(process.stdout)
-            except (EOFError, OSError):  # it was ended, or ended by itself
-                self._close()
+            except (EOFError, OSError):
+                code = self._close()
+                if code > 0 and not ended.is_set():  # by itself, and by no signal such as that for lack of memory
+                    raise RuntimeError(f"the process that decodes uploads ended with {code}") from None
                 raise pixels.Unusable(SLOW) from None
             finally:
                 timer.cancel()
@@ -54,11 +57,13 @@ class Decoder:
         with self._lock:
             self._close()
 
-    def _close(self) -> None:
-        if self._process:
-            self._process.kill()
-            self._process.communicate()  # closes its pipes
-            self._process = None
+    def _close(self) -> int:
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        process.kill()
+        process.communicate()  # closes its pipes
+        return process.returncode
 
 
 DECODER = Decoder()
@@ -66,10 +71,15 @@ DECODER = Decoder()
 atexit.register(DECODER.close)
 
 
+def _end(process: subprocess.Popen, ended: Event) -> None:
+    ended.set()
+    process.kill()
+
+
 def _start() -> subprocess.Popen:
-    """The process; with a session of its own, so that Ctrl-C is not said to it as well."""
+    """The process; it imports nothing of the folder it runs in, and Ctrl-C, which ends its session, is not for it."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    command = [sys.executable, "-c", f"from {__name__} import serve; serve()"]
+    command = [sys.executable, "-P", "-c", f"from {__name__} import serve; serve()"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, start_new_session=True, **pipes)
 

@@ -29,7 +29,7 @@ UNUSABLE = {
     "empty": "its file is empty",
     "truncated": "its file is cut off",
     "too large": "it has too many pixels (images.max_pixels)",
-    SLOW: "it takes too long to decode",
+    SLOW: "it takes too long, or too much memory, to decode",
     "unreadable": "its file is no picture that can be read",
 }
 

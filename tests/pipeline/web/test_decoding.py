@@ -65,7 +65,9 @@ def test_a_jpeg_of_many_scans_is_given_up_and_the_next_picture_is_not(decoder, p
 
 def test_the_form_says_so(decoder, monkeypatch, make_params):
     monkeypatch.setattr(forms, "DECODER", decoder(1.0))
-    with pytest.raises(UserError, match=r"^Draft 1: the picture cannot be used: it takes too long to decode; choose"):
+    with pytest.raises(
+        UserError, match=r"^Draft 1: the picture cannot be used: it takes too long, .* to decode; choose"
+    ):
         forms.decoded(Draft("Draft 1", {}, scanned(SIDE, SCANS)), of(make_params()))
 
 
@@ -77,6 +79,20 @@ def test_a_process_that_is_gone_is_one_picture(decoder, picture, tmp_path):
     with pytest.raises(pixels.Unusable):
         mine.pack(data, PACKING)
     assert mine.pack(data, PACKING) == pixels.pack(data, PACKING)[0]
+
+
+def test_a_process_that_does_not_start_is_a_fault_of_ours(decoder, monkeypatch):
+    monkeypatch.setattr(decoding, "__name__", "pipeline.web.nowhere")
+    with pytest.raises(RuntimeError, match="ended with 1"):
+        decoder(60).pack(b"", PACKING)
+
+
+def test_it_is_the_same_code_wherever_the_page_was_started(decoder, monkeypatch, picture, tmp_path):
+    data = picture(tmp_path / "a.png").read_bytes()
+    (tmp_path / "pipeline").mkdir()
+    (tmp_path / "pipeline/__init__.py").touch()
+    monkeypatch.chdir(tmp_path)
+    assert decoder(60).pack(data, PACKING) == pixels.pack(data, PACKING)[0]
 
 
 def test_serving_ends_with_its_input(monkeypatch):
