@@ -20,6 +20,7 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from features.base import TEXTS
 from pipeline.base.errors import UserError
 from pipeline.base.paths import Paths
 from pipeline.web import dataset, fields, forms, results
@@ -79,10 +80,10 @@ class Page:
         try:
             for name in self.desk.askable()[:1]:
                 own = fields.of(self.desk.reads(name), self.desk.past(), self.desk.params(), name)
-                draft = replace(forms.drafts(FormData(), own)[0], picture=forms.pixel())
-                Asking(
-                    self.desk, name, [draft], forms.shared(FormData(), own), self.desk.past().usual_days(), why=True
-                )()
+                [draft] = forms.drafts(FormData(), own)
+                draft = replace(draft, picture=forms.pixel(), values={**draft.values, **{c: c for c in TEXTS}})
+                common, days = forms.shared(FormData(), own), self.desk.past().usual_days()
+                Asking(self.desk, name, [draft], common, days, why=True)()
         except UserError as error:
             log.warning("%s", error)
 

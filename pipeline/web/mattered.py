@@ -84,9 +84,14 @@ def told(parts: Sequence[tuple[str, float]], transform: Transform) -> str:
     order = sorted((part for part in parts if _changes(part[1], transform)), key=lambda part: -abs(part[1]))
     sentences = []
     for verb, sign in (("Raised", 1), ("Lowered", -1)):
-        some = [f"{name} ({added(value, transform)})" for name, value in order if sign * value > 0][:MOST]
+        some = [f"{name}{_by(value, transform)}" for name, value in order if sign * value > 0][:MOST]
         sentences += [f"{verb} most by {', '.join(some)}."] if some else []
     return " ".join(sentences)
+
+
+def _by(value: float, transform: Transform) -> str:
+    """What is added, in brackets that no line ends within."""
+    return f" ({added(value, transform)})".replace("× ", "×\N{NO-BREAK SPACE}")
 
 
 def _changes(value: float, transform: Transform) -> bool:

@@ -13,11 +13,15 @@ from pipeline.web.sights import Sight
 LOG = Transform("log2p1")
 
 
+def written(text):
+    """With blanks where lines must not end."""
+    return text.replace("\N{NO-BREAK SPACE}", " ")
+
+
 def test_parts_are_named_by_what_they_do_and_not_where_they_do_nothing():
     parts = [("cake", 1.0), ("the", 0.001), ("a", 1e-9), ("street", -1.0), ("wild", 2.0), ("of", 0.2), ("by", 0.1)]
-    assert (
-        told(parts, LOG) == "Raised most by wild (× 4.00), cake (× 2.00), of (× 1.15). Lowered most by street (× 0.50)."
-    )
+    said = "Raised most by wild (× 4.00), cake (× 2.00), of (× 1.15). Lowered most by street (× 0.50)."
+    assert written(told(parts, LOG)) == said
     assert told(parts[1:3], LOG) == ""
     assert told(parts[1:3], Transform("identity")) == "Raised most by the (+0.001)."
 
@@ -29,9 +33,10 @@ def test_colours_are_shares_of_the_largest_change_of_picture_and_words():
     shares = np.array([patch.share for patch in shown.patches]).reshape(SIDE, SIDE)
     np.testing.assert_array_equal(shares, grid / 2)
     assert shown.patches[4].bar == Bar(80, 0, 20, 20)
-    assert shown.of_picture == "Raised most by middle centre (× 1.41). Lowered most by top far right (× 0.50)."
+    said = "Raised most by middle centre (× 1.41). Lowered most by top far right (× 0.50)."
+    assert written(shown.of_picture) == said
     assert (shown.words, shown.others) == ([("Cake,", 4), ("the", 0), ("sea", -1)], 3)
-    assert shown.of_words == "Raised most by cake (× 4.00). Lowered most by sea (× 0.71)."
+    assert written(shown.of_words) == "Raised most by cake (× 4.00). Lowered most by sea (× 0.71)."
 
 
 def test_rounding_has_no_colour():
