@@ -7,11 +7,13 @@ import logging
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from features.base import HORIZON, Feature, ImageFeature, PostsFeature
 from features.parts.embedding import fit_dtype, in_batches
@@ -66,8 +68,13 @@ class Featured:
 
         The picture is none of these. What is encoded is kept nowhere.
         """
-        made = {name: each for name, each in self.extractors.items() if _reads(each.feature, changed)}
-        looked = any(_reads(each.feature, ["image"]) for each in made.values())
+        made = {name for name, each in self.extractors.items() if _reads(each.feature, changed)}
+        return self._again(values, drafts, rows, made)
+
+    def _again(
+        self, values: Mapping[str, FeatureValues], drafts: Drafts, rows: np.ndarray, made: Collection[str]
+    ) -> dict[str, FeatureValues]:
+        looked = any(_reads(self.extractors[name].feature, ["image"]) for name in made)
         with self._packed(drafts.frame, drafts.image_root) if looked else _nothing() as (folder, _):
             return {
                 name: self._values(each, drafts.frame, folder, folder) if name in made else values[name].take(rows)
@@ -75,15 +82,16 @@ class Featured:
             }
 
     def repainted(
-        self, values: Mapping[str, FeatureValues], rows: np.ndarray, pictures: Sequence[np.ndarray]
+        self, values: Mapping[str, FeatureValues], drafts: Drafts, rows: np.ndarray, pictures: Sequence[np.ndarray]
     ) -> dict[str, FeatureValues]:
-        """Features of drafts that are those at `rows` of others, which have `values`, but for their `pictures` [m]."""
-        return {
-            name: FeatureValues(_embedded(each, pictures), values[name].names)
-            if isinstance(each.feature, ImageFeature)
-            else values[name].take(rows)
-            for name, each in self.extractors.items()
-        }
+        """Features of `drafts` [m], those at `rows` of others, which have `values`, but for their `pictures` [m]."""
+        looking = {name for name, each in self.extractors.items() if _reads(each.feature, ["image"])}
+        alone = {name for name in looking if isinstance(self.extractors[name].feature, ImageFeature)}
+        with tempfile.TemporaryDirectory() as folder:
+            painted = drafts if alone == looking else _painted(drafts, pictures, Path(folder))
+            found = self._again(values, painted, rows, looking - alone)
+        seen = {name: _embedded(self.extractors[name], pictures) for name in alone}
+        return found | {name: FeatureValues(of, values[name].names) for name, of in seen.items()}
 
     def pictures(self, drafts: Drafts) -> list[np.ndarray | None]:
         """The pictures [n] that features see of drafts, uint8 RGB [h, w, 3]; None where there is none to be used."""
@@ -114,6 +122,14 @@ def _nothing() -> Iterator[tuple[Path, None]]:
     """An empty folder, where no picture is looked at."""
     with tempfile.TemporaryDirectory() as folder:
         yield Path(folder), None
+
+
+def _painted(drafts: Drafts, pictures: Sequence[np.ndarray], folder: Path) -> Drafts:
+    """Drafts with these pictures, as files in a folder: of features that read columns as well."""
+    files = [f"{row}.png" for row in range(len(pictures))]
+    for file, picture in zip(files, pictures, strict=True):
+        Image.fromarray(picture).save(folder / file)
+    return replace(drafts, frame=drafts.frame.assign(image=files), image_root=folder)
 
 
 def _reads(made: Feature, columns: Collection[str]) -> bool:

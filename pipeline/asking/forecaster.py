@@ -102,7 +102,7 @@ class Forecaster:
         """Those at `rows` of drafts that were asked about, but with other `pictures`, uint8 RGB [h, w, 3]."""
         frame = asked.drafts.frame.iloc[rows].assign(post_id=[str(row) for row in range(len(rows))])
         drafts = replace(asked.drafts, frame=frame.reset_index(drop=True))
-        return self._changed(asked, drafts, rows, self.featured.repainted(_values(asked), rows, pictures))
+        return self._changed(asked, drafts, rows, self.featured.repainted(_values(asked), drafts, rows, pictures))
 
     def _changed(self, asked: Asked, drafts: Drafts, rows: np.ndarray, values: dict[str, FeatureValues]) -> Asked:
         examples = {target: self._examples(drafts.frame, values, target) for target in self.trained.targets}

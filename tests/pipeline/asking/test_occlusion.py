@@ -26,6 +26,7 @@ SYSTEMS = {
     "blend": {"parts": ["linear", "trees"]},
     "people": {**TREES, "features": ["user_time"]},
     "sentences": {"model": "svr", "features": ["sentence"]},
+    "near": {**TREES, "features": ["colour", "retrieval"]},
 }
 
 
@@ -45,6 +46,7 @@ def paths(tmp_path_factory):
     for file, light in zip(posts["image"], bright, strict=True):
         Image.new("RGB", (50, 40), (int(255 * light),) * 3).save(root / "raw" / file)
     features = {"colour": {}, "bow": {"minimum_count": 5}, "user_time": {}, "sentence": {}}
+    features["retrieval"] = {"similar": ["efficientnet", "sentence"]}
     paths = write_params(root, features=features, systems=SYSTEMS)
     run_stages(paths, results=False)
     return paths
@@ -104,6 +106,20 @@ def test_it_is_what_the_prediction_loses_without_the_part(told, paths, tmp_path)
     pd.read_csv(tmp_path / "drafts.csv").head(1).assign(image="b.png").to_csv(tmp_path / "less.csv", index=False)
     [less, *_] = forecaster(read(paths, p, tmp_path / "less.csv"))["likes_log2p1"]
     assert draft.picture[1, 3] == pytest.approx(predicted - less, abs=0.05)  # packed as JPEG
+
+
+def test_features_that_read_columns_beside_the_picture_see_what_is_covered_as_well(told, paths, tmp_path):
+    forecaster, asked, [draft, _] = told("near")
+    pixels = list(covered(np.asarray(Image.open(tmp_path / "a.png"))))[SIDE + 3]
+    [again] = forecaster.repainted(asked, np.array([0]), [pixels]).examples["likes"].features["retrieval"][:]
+    Image.fromarray(pixels).save(tmp_path / "b.png")
+    pd.read_csv(tmp_path / "drafts.csv").head(1).assign(image="b.png").to_csv(tmp_path / "less.csv", index=False)
+    p = params.load(paths.params)
+    less = forecaster.ask(read(paths, p, tmp_path / "less.csv")).examples["likes"].features["retrieval"][0]
+    np.testing.assert_array_equal(again, less)
+    assert not np.array_equal(again, asked.examples["likes"].features["retrieval"][0])
+    words = {word for word, _ in draft.words}
+    assert f"{GOOD}!" in words
 
 
 def test_nothing_is_said_of_what_a_system_does_not_read_or_is_not_asked_for(told):
