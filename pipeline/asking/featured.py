@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from features.base import HORIZON, Feature, ImageFeature, PostsFeature
+from features.base import HORIZON, TEXTS, Feature, ImageFeature, PostsFeature
 from features.parts.embedding import fit_dtype, in_batches
 from features.parts.extraction import Extractor
 from models.trained import Trained
@@ -66,18 +66,25 @@ class Featured:
     ) -> dict[str, FeatureValues]:
         """Features of drafts that are those at `rows` of others, which have `values`, but for some `changed` columns.
 
-        The picture is none of these. What is encoded is kept nowhere.
+        The picture is none of these. Vectors of changed texts are kept nowhere.
         """
         made = {name for name, each in self.extractors.items() if _reads(each.feature, changed)}
-        return self._again(values, drafts, rows, made)
+        return self._again(values, drafts, rows, made, kept={*changed}.isdisjoint(TEXTS))
 
     def _again(
-        self, values: Mapping[str, FeatureValues], drafts: Drafts, rows: np.ndarray, made: Collection[str]
+        self,
+        values: Mapping[str, FeatureValues],
+        drafts: Drafts,
+        rows: np.ndarray,
+        made: Collection[str],
+        *,
+        kept: bool,
     ) -> dict[str, FeatureValues]:
         looked = any(_reads(self.extractors[name].feature, ["image"]) for name in made)
         with self._packed(drafts.frame, drafts.image_root) if looked else _nothing() as (folder, _):
+            cache = self._cache if kept else folder
             return {
-                name: self._values(each, drafts.frame, folder, folder) if name in made else values[name].take(rows)
+                name: self._values(each, drafts.frame, folder, cache) if name in made else values[name].take(rows)
                 for name, each in self.extractors.items()
             }
 
@@ -89,7 +96,7 @@ class Featured:
         alone = {name for name in looking if isinstance(self.extractors[name].feature, ImageFeature)}
         with tempfile.TemporaryDirectory() as folder:
             painted = drafts if alone == looking else _painted(drafts, pictures, Path(folder))
-            found = self._again(values, painted, rows, looking - alone)
+            found = self._again(values, painted, rows, looking - alone, kept=False)
         seen = {name: _embedded(self.extractors[name], pictures) for name in alone}
         return found | {name: FeatureValues(of, values[name].names) for name, of in seen.items()}
 
