@@ -7,15 +7,13 @@ import logging
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
-from features.base import HORIZON, TEXTS, Feature, ImageFeature, PostsFeature
+from features.base import HORIZON, TEXTS, EncodedFeature, Feature, ImageFeature, PostsFeature
 from features.parts.embedding import fit_dtype, in_batches
 from features.parts.extraction import Extractor
 from models.trained import Trained
@@ -69,20 +67,9 @@ class Featured:
         The picture is none of these. Vectors of changed texts are kept nowhere.
         """
         made = {name for name, each in self.extractors.items() if _reads(each.feature, changed)}
-        return self._again(values, drafts, rows, made, kept={*changed}.isdisjoint(TEXTS))
-
-    def _again(
-        self,
-        values: Mapping[str, FeatureValues],
-        drafts: Drafts,
-        rows: np.ndarray,
-        made: Collection[str],
-        *,
-        kept: bool,
-    ) -> dict[str, FeatureValues]:
         looked = any(_reads(self.extractors[name].feature, ["image"]) for name in made)
         with self._packed(drafts.frame, drafts.image_root) if looked else _nothing() as (folder, _):
-            cache = self._cache if kept else folder
+            cache = self._cache if {*changed}.isdisjoint(TEXTS) else folder
             return {
                 name: self._values(each, drafts.frame, folder, cache) if name in made else values[name].take(rows)
                 for name, each in self.extractors.items()
@@ -91,14 +78,30 @@ class Featured:
     def repainted(
         self, values: Mapping[str, FeatureValues], drafts: Drafts, rows: np.ndarray, pictures: Sequence[np.ndarray]
     ) -> dict[str, FeatureValues]:
-        """Features of `drafts` [m], those at `rows` of others, which have `values`, but for their `pictures` [m]."""
-        looking = {name for name, each in self.extractors.items() if _reads(each.feature, ["image"])}
-        alone = {name for name in looking if isinstance(self.extractors[name].feature, ImageFeature)}
-        with tempfile.TemporaryDirectory() as folder:
-            painted = drafts if alone == looking else _painted(drafts, pictures, Path(folder))
-            found = self._again(values, painted, rows, looking - alone, kept=False)
-        seen = {name: _embedded(self.extractors[name], pictures) for name in alone}
-        return found | {name: FeatureValues(of, values[name].names) for name, of in seen.items()}
+        """Features of drafts that are those at `rows` of others, which have `values`, but for their `pictures` [m]."""
+        return {
+            name: FeatureValues(self._of_pictures(each, drafts.frame, pictures), values[name].names)
+            if _reads(each.feature, ["image"])
+            else values[name].take(rows)
+            for name, each in self.extractors.items()
+        }
+
+    def _of_pictures(self, extractor: Extractor, frame: pd.DataFrame, pictures: Sequence[np.ndarray]) -> np.ndarray:
+        """Values [m, *shape] of posts whose pictures are in no file."""
+        made: Any = extractor.feature
+        if isinstance(made, ImageFeature):
+            batches = in_batches(pictures, made.batch_size)
+            found = np.concatenate([made.embed([made.prepare(picture) for picture in batch]) for batch in batches])
+        elif isinstance(made, EncodedFeature):
+            with _nothing() as (folder, _):
+                return self._values(extractor, frame, folder, folder).values
+        else:
+            encoders = {
+                name: each for name, each in extractor.encoders.items() if not each.feature.missing(frame.columns)
+            }
+            vectors = {name: list(self._of_pictures(each, frame, pictures)) for name, each in encoders.items()}
+            found = made.extract(frame.assign(**{**dict.fromkeys(extractor.encoders), **vectors}))
+        return fit_dtype(found.reshape(len(pictures), *made.shape), made.dtype, extractor.name)
 
     def pictures(self, drafts: Drafts) -> list[np.ndarray | None]:
         """The pictures [n] that features see of drafts, uint8 RGB [h, w, 3]; None where there is none to be used."""
@@ -131,26 +134,10 @@ def _nothing() -> Iterator[tuple[Path, None]]:
         yield Path(folder), None
 
 
-def _painted(drafts: Drafts, pictures: Sequence[np.ndarray], folder: Path) -> Drafts:
-    """Drafts with these pictures, as files in a folder: of features that read columns as well."""
-    files = [f"{row}.png" for row in range(len(pictures))]
-    for file, picture in zip(files, pictures, strict=True):
-        Image.fromarray(picture).save(folder / file)
-    return replace(drafts, frame=drafts.frame.assign(image=files), image_root=folder)
-
-
 def _reads(made: Feature, columns: Collection[str]) -> bool:
     """Whether a feature reads one of these columns."""
     needed = made.needed if isinstance(made, PostsFeature) else ()
     return not {*columns}.isdisjoint({*made.columns, *needed})
-
-
-def _embedded(extractor: Extractor, pictures: Sequence[np.ndarray]) -> np.ndarray:
-    """Values [m, *shape] of pictures that are in no file."""
-    made: Any = extractor.feature
-    batches = in_batches(pictures, made.batch_size)
-    values = np.concatenate([made.embed([made.prepare(picture) for picture in batch]) for batch in batches])
-    return fit_dtype(values.reshape(len(pictures), *made.shape), made.dtype, extractor.name)
 
 
 def _check_horizon(feature: Feature, name: str, frame: pd.DataFrame) -> None:

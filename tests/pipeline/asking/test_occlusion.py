@@ -1,10 +1,13 @@
 """What matters in pictures and words, on posts of which one bright corner and one word decide."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
+from features.base import TEXTS
 from pipeline.asking import occlusion
 from pipeline.asking.drafts import read
 from pipeline.asking.forecaster import Forecaster
@@ -26,7 +29,6 @@ SYSTEMS = {
     "blend": {"parts": ["linear", "trees"]},
     "people": {**TREES, "features": ["user_time"]},
     "sentences": {"model": "svr", "features": ["sentence"]},
-    "near": {**TREES, "features": ["colour", "retrieval"]},
 }
 
 
@@ -46,7 +48,6 @@ def paths(tmp_path_factory):
     for file, light in zip(posts["image"], bright, strict=True):
         Image.new("RGB", (50, 40), (int(255 * light),) * 3).save(root / "raw" / file)
     features = {"colour": {}, "bow": {"minimum_count": 5}, "user_time": {}, "sentence": {}}
-    features["retrieval"] = {"similar": ["efficientnet", "sentence"]}
     paths = write_params(root, features=features, systems=SYSTEMS)
     run_stages(paths, results=False)
     return paths
@@ -108,18 +109,30 @@ def test_it_is_what_the_prediction_loses_without_the_part(told, paths, tmp_path)
     assert draft.picture[1, 3] == pytest.approx(predicted - less, abs=0.05)  # packed as JPEG
 
 
-def test_features_that_read_columns_beside_the_picture_see_what_is_covered_as_well(told, paths, tmp_path):
-    forecaster, asked, [draft, _] = told("near")
-    pixels = list(covered(np.asarray(Image.open(tmp_path / "a.png"))))[SIDE + 3]
-    [again] = forecaster.repainted(asked, np.array([0]), [pixels]).examples["likes"].features["retrieval"][:]
-    Image.fromarray(pixels).save(tmp_path / "b.png")
-    pd.read_csv(tmp_path / "drafts.csv").head(1).assign(image="b.png").to_csv(tmp_path / "less.csv", index=False)
-    p = params.load(paths.params)
-    less = forecaster.ask(read(paths, p, tmp_path / "less.csv")).examples["likes"].features["retrieval"][0]
-    np.testing.assert_array_equal(again, less)
-    assert not np.array_equal(again, asked.examples["likes"].features["retrieval"][0])
-    words = {word for word, _ in draft.words}
-    assert f"{GOOD}!" in words
+def test_what_is_covered_by_itself_and_read_again_is_as_it_was(tmp_path):
+    """Features made anew are those that were asked about, to the last bit, one of other features among them."""
+    write_posts_folder(tmp_path / "raw", posts=build_posts(24))
+    features = {"colour": {}, "sentence": {}, "retrieval": {"similar": ["efficientnet", "sentence"]}}
+    trees = {"model": "xgboost", "features": list(features), "trees": {"n_estimators": 2}}
+    paths = write_params(tmp_path, features=features, systems={"trees": trees})
+    run_stages(paths, results=False)
+    p, rows = params.load(paths.params), np.array([20, 22])
+    forecaster = Forecaster(paths, p, "trees")
+    asked = forecaster.ask(read(paths, p, tmp_path / "raw/posts.csv"))
+    before, pictures = asked.examples["likes"].features, forecaster.pictures(asked)
+    frame = asked.drafts.frame.iloc[rows].reset_index(drop=True)
+    same = replace(asked.drafts, frame=frame)
+    for now in (
+        forecaster.repainted(asked, rows, [pictures[row] for row in rows]),
+        forecaster.again(asked, same, rows, changed=TEXTS),
+    ):
+        for name, values in now.examples["likes"].features.items():
+            np.testing.assert_array_equal(values.values, before[name].values[rows], err_msg=name)
+    other = forecaster.repainted(asked, rows, [pictures[0], pictures[1]]).examples["likes"].features
+    words = replace(asked.drafts, frame=frame.assign(title="x", text="y", tags="z"))
+    mute = forecaster.again(asked, words, rows, changed=TEXTS).examples["likes"].features
+    changed = [[n for n in features if not np.array_equal(v[n][:], before[n][rows], True)] for v in (other, mute)]
+    assert changed == [["colour", "retrieval"], ["sentence", "retrieval"]]
 
 
 def test_nothing_is_said_of_what_a_system_does_not_read_or_is_not_asked_for(told):
