@@ -23,7 +23,7 @@ def main() -> None:
     """Make the sample that the command line asks for."""
     parser = CommandLine(prog="python -m pipeline.sample", description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="where to write it; an earlier sample there is replaced")
-    parser.add_argument("--posts", type=int, default=1000, help="how many posts")
+    parser.add_argument("--posts", type=int, default=900, help="how many posts")
     parser.add_argument("--users", type=int, default=80, help="how many users")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same bytes")
     arguments = parser.parse_args()

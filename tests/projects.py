@@ -56,7 +56,7 @@ class Project:
         (root / "data/live").mkdir(parents=True)
         (root / "data/live/.gitkeep").touch()
         flow = (root / "dvc.yaml").read_text()
-        (root / "dvc.yaml").write_text(flow.replace("--posts 1000 --users 80", "--posts 40 --users 10"))
+        (root / "dvc.yaml").write_text(flow.replace("--posts 900 --users 80", "--posts 40 --users 10"))
         self.set_params(PARAMS)
         for command in (["git", "init", "--quiet"], [*self.dvc, "init", "--quiet"]):
             subprocess.run(command, cwd=root, check=True, env=self.env)
