@@ -46,7 +46,8 @@ class Compute:
     workers: Threads | None = None
     """Local worker processes; None is one a core."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    """Device networks run on; auto takes CUDA, then MPS, then CPU."""
+    """Device networks run on; auto takes CUDA, then MPS, then CPU, as this machine has them: name that of the workers
+    of a cluster which have another."""
     devices: Threads = 1
     """Devices of this machine, or processes on its CPUs, on which a network is trained: each takes its share of every
     batch. Batch norm and contrasts, which see a batch as a whole, are trained on one; dropout is drawn anew."""
