@@ -126,12 +126,15 @@ def _grid(count: int, *, share: bool = True) -> tuple[Figure, list[Axes]]:
     lines = -(-count // columns)
     side = 2.5 if count <= WIDE else 2.2
     figure = Figure(figsize=(max(side * columns, 5), side * lines + 0.4))
-    panels = figure.subplots(lines, columns, sharex=share, sharey=share, squeeze=False).ravel()
-    for panel in panels[count:]:
-        panel.set_axis_off()
-    for panel in panels[max(0, count - columns) : count]:
+    cells, panels = figure.add_gridspec(lines, columns), []
+    for number in range(count):  # and none for cells that stay empty: each takes time to lay out
+        shared = dict.fromkeys(("sharex", "sharey"), panels[0]) if share and panels else {}
+        panels.append(figure.add_subplot(cells[divmod(number, columns)], **shared))
+        if share:
+            panels[-1].label_outer()
+    for panel in panels[max(0, count - columns) :]:
         panel.tick_params(labelbottom=True)
-    return figure, list(panels[:count])
+    return figure, panels
 
 
 def _padded(values: np.ndarray, share: float = 0.03) -> tuple[float, float]:
