@@ -1,7 +1,7 @@
 """Uploads become packed pictures in a process of their own, which is ended where one takes too long.
 
 Size and pixels bound most formats, and Pillow decodes the first frame of many alone. Of a JPEG they do not bound the
-scans: 400 KB may hold thousands, each of which goes over all pixels. No thread can be ended within a decoder; a process
+scans: 400 KB may hold a hundred, each of which goes over all pixels. No thread can be ended within a decoder; a process
 can. What it hands back is small, and no decoder sees the upload again.
 """
 

