@@ -75,14 +75,35 @@ def told(first: Any) -> Any:
     return together.broadcast(first) if together else first
 
 
-def fabric(device: str, *, alone: bool) -> "Fabric":
-    """What a training runs on: all processes joined, or this one, `alone` or since there is no other."""
-    # Lightning takes seconds to import; what only predicts does without it.
-    from lightning_fabric import Fabric
+class Alone:
+    """One process in full precision, as Fabric has it, which takes seconds to import and would change nothing."""
 
+    world_size, global_rank = 1, 0
+
+    def __init__(self, device: str):
+        """On a device as PyTorch names it."""
+        import torch
+
+        self.device = torch.device(device)
+
+    def setup(self, network: Any, optimizer: Any) -> tuple[Any, Any]:
+        """Both, the network on its device."""
+        return network.to(self.device), optimizer
+
+    def backward(self, loss: Any) -> None:
+        """Add the gradients of a loss to those that parameters have."""
+        loss.backward()
+
+
+def fabric(device: str, *, alone: bool) -> "Fabric | Alone":
+    """What a training runs on: all processes joined, or this one, `alone` or since there is no other."""
     together = _JOINED.get()
     if together and not alone:
         return together
+    if device != "cuda":
+        return Alone(device)
+    from lightning_fabric import Fabric
+
     devices = [together.local_rank] if together and device == "cuda" else 1
     return Fabric(accelerator=device, devices=devices, precision=_precision(device))
 

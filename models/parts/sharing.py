@@ -13,6 +13,8 @@ from torch import Tensor, distributed, nn
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
+    from models.parts.processes import Alone
+
 
 def by_rows(network: nn.Module, loss: Any) -> bool:
     """Whether the loss of a batch is the mean of its rows', whatever the others are: processes can then share it."""
@@ -20,7 +22,7 @@ def by_rows(network: nn.Module, loss: Any) -> bool:
     return not (norms or getattr(loss, "compares_rows", False))
 
 
-def share(fabric: "Fabric", batch: list[int]) -> list[int]:
+def share(fabric: "Fabric | Alone", batch: list[int]) -> list[int]:
     """The rows of a batch that are this process's; none where there are more processes than rows."""
     if fabric.world_size == 1:
         return batch
@@ -28,7 +30,7 @@ def share(fabric: "Fabric", batch: list[int]) -> list[int]:
 
 
 @torch.no_grad()
-def begin_alike(fabric: "Fabric", network: nn.Module) -> None:
+def begin_alike(fabric: "Fabric | Alone", network: nn.Module) -> None:
     """Give each process the first one's weights: machines may round what they draw differently."""
     if fabric.world_size > 1:
         for tensor in network.state_dict().values():
@@ -37,7 +39,7 @@ def begin_alike(fabric: "Fabric", network: nn.Module) -> None:
             tensor.copy_(first)
 
 
-def total(fabric: "Fabric", own: Tensor) -> Tensor:
+def total(fabric: "Fabric | Alone", own: Tensor) -> Tensor:
     """The sum over processes."""
     own = own.to(fabric.device)
     if fabric.world_size > 1:
@@ -45,7 +47,7 @@ def total(fabric: "Fabric", own: Tensor) -> Tensor:
     return own
 
 
-def add_gradients(fabric: "Fabric", network: nn.Module) -> None:
+def add_gradients(fabric: "Fabric | Alone", network: nn.Module) -> None:
     """Give each process the sum of all gradients, and none to a parameter that no process has one of."""
     if fabric.world_size == 1:
         return
@@ -57,7 +59,7 @@ def add_gradients(fabric: "Fabric", network: nn.Module) -> None:
         parameter.grad = gradient.view_as(parameter) if some else None
 
 
-def from_all(fabric: "Fabric", own: Tensor) -> list[Tensor]:
+def from_all(fabric: "Fabric | Alone", own: Tensor) -> list[Tensor]:
     """What each process has."""
     tensors = [own] * fabric.world_size
     if fabric.world_size > 1:

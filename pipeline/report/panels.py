@@ -61,7 +61,7 @@ def error_distribution(y: np.ndarray, predictions: Predictions, label: str) -> F
     bins = np.linspace(*_padded(np.concatenate([values - y for values in shown.values()]), 0.0), 31)
     figure, panels = _grid(len(shown))
     for panel, (name, values) in zip(panels, shown.items(), strict=True):
-        panel.hist(values - y, bins, weights=np.full(len(y), 100 / len(y)), color=LIGHT)
+        _histogram(panel, values - y, bins)
         panel.axvline(0, color=GREY, linewidth=1)
         panel.axvline(np.mean(values - y), color=ORANGE, linewidth=1.2, linestyle="--")
         panel.set_title(_title(name, y, values))
@@ -75,7 +75,7 @@ def of_users(values: Mapping[str, np.ndarray]) -> Figure:
     shown = dict(list(values.items())[:PANELS])
     figure, panels = _grid(len(shown))
     for panel, (name, auc) in zip(panels, shown.items(), strict=True):
-        panel.hist(auc, np.linspace(0, 1, 21), weights=np.full(len(auc), 100 / len(auc)), color=LIGHT)
+        _histogram(panel, auc, np.linspace(0, 1, 21))
         panel.axvline(0.5, color=GREY, linewidth=1)
         panel.axvline(np.mean(auc), color=ORANGE, linewidth=1.2, linestyle="--")
         panel.set(title=f"{short(name, 26)}\nAUC {np.mean(auc):.3f}", xlim=(0, 1))
@@ -108,6 +108,11 @@ def curves(frame: pd.DataFrame, loss: str) -> Figure:
     figure.supxlabel("step" + left_out(len(systems), frame["system"].nunique()))
     figure.supylabel(f"loss ({loss})")
     return figure
+
+
+def _histogram(panel: Axes, values: np.ndarray, bins: np.ndarray) -> None:
+    """In percent, as one shape: to draw a bar each takes three times as long."""
+    panel.stairs(100 * np.histogram(values, bins)[0] / len(values), bins, color=LIGHT, fill=True)
 
 
 def _percent(values: np.ndarray) -> np.ndarray:

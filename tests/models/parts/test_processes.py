@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from models.parts import processes
+from models.parts.loop import OPTIMIZERS
 from models.parts.sharing import by_rows, share
 from models.parts.training import squared_error
 from models.ttc_vlt import Contrasted
@@ -76,6 +77,19 @@ def test_alone_there_is_nobody_to_ask():
         assert processes.rank() == 0
         assert processes.told("word") == "word"
         assert processes.fabric("cpu", alone=False).world_size == 1
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_alone_a_training_imports_neither_compiler_nor_lightning(optimizer, tmp_path):
+    script = f"""
+import sys
+from pathlib import Path
+from tests.models.parts import together
+together.resumed(Path(sys.argv[1]), optimizer={optimizer!r})
+print([name for name in ("torch._dynamo", "sympy", "lightning_fabric") if name in sys.modules])
+"""
+    run = subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
+    assert (run.stdout, run.returncode) == ("[]\n", 0), run.stderr
 
 
 @pytest.mark.parametrize(("rows", "sizes"), [(7, [3, 2, 2]), (3, [1, 1, 1]), (2, [1, 1, 0])])

@@ -1,5 +1,7 @@
 """The training loop: seeds, odd batches, stopping, resuming, and what it leaves behind."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -308,6 +310,29 @@ def test_arguments_reach_the_optimiser():
     assert not torch.equal(weights(fit()[0]), weights(fit(weight_decay=0.5)[0]))
     learned = [weights(fit(optimizer=optimizer)[0]) for optimizer in OPTIMIZERS]
     assert len({tuple(of.flatten().tolist()) for of in learned}) == len(OPTIMIZERS) > 1
+
+
+PYTORCH_S = {
+    "adam": partial(torch.optim.Adam, fused=True),
+    "adagrad": torch.optim.Adagrad,
+    "rmsprop": torch.optim.RMSprop,
+}
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_optimisers_step_as_pytorch_s_do(optimizer):
+    networks = []
+    for make in (OPTIMIZERS[optimizer], PYTORCH_S[optimizer]):
+        torch.manual_seed(0)
+        network = nn.Linear(4, 3)
+        stepping = make(network.parameters(), lr=0.05, weight_decay=0.01)
+        for _ in range(5):
+            stepping.zero_grad()
+            network(torch.randn(8, 4)).square().mean().backward()
+            stepping.step()
+        networks.append(network)
+    assert torch.equal(networks[0].weight, networks[1].weight)
+    assert torch.equal(networks[0].bias, networks[1].bias)
 
 
 def test_a_penalty_may_spare_biases_and_norms():
