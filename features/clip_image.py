@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from features.parts.network import NetworkFeature, Precision
+from features.parts.scaling import of_bytes, transformed
 from pipeline.base.ranges import Count, Seed, Side
 
 log = logging.getLogger(__name__)
 
 
 class ClipImage(NetworkFeature):
-    """What open_clip's `encode_image` gives, from exactly the preprocessing of that model. Source: `xgb-clip`.
+    """What open_clip's `encode_image` gives, from the preprocessing of that model. Source: `xgb-clip`.
 
     The paper says ResNet-50 with 512 dimensions; CLIP's ResNet-50 gives 1,024, its ResNet-101 and ViT-B 512.
     """
@@ -64,13 +65,13 @@ class ClipImage(NetworkFeature):
     def transforms(self) -> tuple[Any, Any]:
         """open_clip's own transform of this model: what runs on one picture, and what on a batch of bytes."""
         from open_clip.transform import image_transform_v2
-        from torchvision.transforms import Compose, Normalize
+        from torchvision.transforms import Normalize
 
         steps = image_transform_v2(self.source.preprocessing(), is_train=False).transforms
         split = next(i for i, step in enumerate(steps) if "ToTensor" in type(step).__name__)
         if not isinstance(steps[-1], Normalize) or split != len(steps) - 2:
             raise self.error("encoder", f"{self.encoder} has a preprocessing this version lacks")
-        return Compose(steps[:split]), Normalize(steps[-1].mean, steps[-1].std, inplace=True)
+        return of_bytes(steps[:split]), Normalize(steps[-1].mean, steps[-1].std, inplace=True)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -79,16 +80,14 @@ class ClipImage(NetworkFeature):
     def fingerprint(self) -> dict[str, Any]:
         return {
             **self.source.fingerprint(self.seed),
-            "preprocessing": vars(self.source.preprocessing()),
+            "preprocessing": {**vars(self.source.preprocessing()), "scaled": "bytes, by PyTorch"},
             "device": self.device.partition(":")[0],
             "precision": self.precision,
         }
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """Resized and cropped as the model wants it, uint8 [3, h, w]."""
-        from PIL import Image
-
-        return np.asarray(self.transforms[0](Image.fromarray(image))).transpose(2, 0, 1)
+        return transformed(image, self.transforms[0])
 
     def forward(self, pixels: Any) -> Any:
         from torch.nn.functional import normalize

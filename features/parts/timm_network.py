@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from features.parts.network import NetworkFeature, Precision
+from features.parts.scaling import of_bytes, transformed
 from pipeline.storage import packages
 
 log = logging.getLogger(__name__)
@@ -70,10 +71,10 @@ class TimmNetwork(NetworkFeature):
 
     @cached_property
     def transform(self) -> Any:
-        """Timm's own transform of one picture, up to bytes [3, h, w]."""
+        """Timm's own transform of one picture, uint8 [3, h, w]."""
         from timm.data import create_transform
 
-        return create_transform(**self.preprocessing, is_training=False, normalize=False)
+        return of_bytes(create_transform(**self.preprocessing, is_training=False, normalize=False).transforms)
 
     @cached_property
     def normalisation(self) -> Any:
@@ -109,7 +110,7 @@ class TimmNetwork(NetworkFeature):
         return {
             "weights": self.source.fingerprint(self.seed),
             "libraries": {"timm": timm.__version__, "torch": torch.__version__, **self._packages},
-            "preprocessing": self.preprocessing,
+            "preprocessing": {**self.preprocessing, "scaled": "bytes, by PyTorch"},
             "device": self.device.partition(":")[0],
             "precision": self.precision,
         }
@@ -132,9 +133,7 @@ class TimmNetwork(NetworkFeature):
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """Scaled and cropped, or squeezed, as the weights want it, uint8 [3, h, w]."""
-        from PIL import Image
-
-        return np.asarray(self.transform(Image.fromarray(image)))
+        return transformed(image, self.transform)
 
     def forward(self, pixels: Any) -> Any:
         return self.encode(self.network, self.normalisation(pixels))
