@@ -29,7 +29,7 @@ TEXT = "The golden lake we saw that day, at last."
 
 
 def run(folder: Path) -> Iterator[Measure]:
-    """The first answer after the page has started, and later ones: of the best system, and of one that reads pictures."""
+    """The first answer once the page has started, and later ones: of the best system and of one that reads pictures."""
     paths = Paths()
     names = Desk(paths).askable() if paths.params.exists() else []
     if not names:
