@@ -25,6 +25,7 @@ from models.parts.bpr import DEVIATION, passes
 from models.parts.descent import Descent, auc, check_stopping, descend
 from models.parts.draws import DRAWS, Negatives, Triples, touched
 from models.parts.factors import Factored, Seen
+from models.parts.optimizers import OPTIMIZERS
 from models.parts.projection import Projection
 from models.parts.roles import one_each
 from models.parts.training import few_threads
@@ -129,7 +130,7 @@ class VBPR(Factored):
 
     def _steps(self, w: nn.ParameterDict, f: Tensor) -> Callable[[Triples], float]:
         """Steps of Adam, by the pictures [p, d] of all posts."""
-        optimizer = torch.optim.Adam(w.values(), lr=self._descent.learning_rate)
+        optimizer = OPTIMIZERS["adam"](w.values(), lr=self._descent.learning_rate)
 
         def take(triples: Triples) -> float:
             u, i, j = map(torch.from_numpy, triples)

@@ -24,4 +24,5 @@ def transformed(image: np.ndarray, transform: Any) -> np.ndarray:
     """What such a transform makes of a picture, uint8 [h, w, 3]: uint8 [3, h, w] of another size."""
     import torch
 
-    return transform(torch.from_numpy(image).permute(2, 0, 1)).numpy()
+    own = np.require(image, requirements=["C_CONTIGUOUS", "WRITEABLE"])  # mirrored and locked ones are copied
+    return transform(torch.from_numpy(own).permute(2, 0, 1)).numpy()

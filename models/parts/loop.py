@@ -1,39 +1,22 @@
 """The loop that `models.parts.training` runs, on Lightning Fabric or alone: steps, validation, stopping, a state."""
 
-import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from models.parts import processes, sharing
 from models.parts.batches import Batch, Data, Redrawn, cut, load, pieces, shuffled
+from models.parts.optimizers import OPTIMIZERS
 from pipeline.base.errors import UserError
 from pipeline.base.ranges import Count, Few, NotNegative, Positive
 
 Loss = Callable[[nn.Module, Batch], Tensor]
-
-
-def _bare(kind: type[Optimizer]) -> type[Optimizer]:
-    """An optimiser whose methods do not import PyTorch's compiler, seconds of work, only to switch it off."""
-    names = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
-    methods = {name: inspect.unwrap(getattr(kind, name)) for name in names}
-    return type(kind.__name__, (kind,), {**methods, "step": torch.no_grad()(inspect.unwrap(kind.step))})
-
-
-# Fused: one pass over weights and moments, a quarter of the time where tables of words are large.
-OPTIMIZERS = {
-    "adam": partial(_bare(torch.optim.Adam), fused=True),
-    "adagrad": _bare(torch.optim.Adagrad),
-    "rmsprop": _bare(torch.optim.RMSprop),
-}
 
 
 @dataclass

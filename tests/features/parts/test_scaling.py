@@ -48,3 +48,14 @@ def test_bytes_are_scaled_as_pillow_scales_them(steps, interpolation):
     different = np.concatenate(different)
     assert np.abs(different).max() <= 1
     assert (different != 0).mean() < 0.01
+
+
+@pytest.mark.filterwarnings("error")
+def test_mirrored_and_locked_pictures_are_taken():
+    transform = of_bytes(open_clip_s())
+    image = smooth(0, height=60, width=80)
+    locked = image.copy()
+    locked.flags.writeable = False
+    np.testing.assert_array_equal(transformed(locked, transform), transformed(image, transform))
+    mirrored = transformed(image[:, ::-1], transform)
+    np.testing.assert_array_equal(mirrored, transformed(np.ascontiguousarray(image[:, ::-1]), transform))

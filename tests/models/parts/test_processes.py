@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from models.parts import processes
-from models.parts.loop import OPTIMIZERS
+from models.parts.optimizers import OPTIMIZERS
 from models.parts.sharing import by_rows, share
 from models.parts.training import squared_error
 from models.ttc_vlt import Contrasted

@@ -9,7 +9,8 @@ from torch import nn
 
 from models.parts import training
 from models.parts.batches import Tensors, cut, load, pieces, shuffled
-from models.parts.loop import OPTIMIZERS, Run, Training
+from models.parts.loop import Run, Training
+from models.parts.optimizers import OPTIMIZERS
 from models.parts.training import few_threads, fit_network, predict_network, seeded, squared_error
 from pipeline.base.errors import UserError
 
