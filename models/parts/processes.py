@@ -104,7 +104,7 @@ def fabric(device: str, *, alone: bool) -> "Fabric | Alone":
         return Alone(device)
     from lightning_fabric import Fabric
 
-    devices = [together.local_rank] if together and device == "cuda" else 1
+    devices = [together.local_rank] if together else 1
     return Fabric(accelerator=device, devices=devices, precision=_precision(device))
 
 
