@@ -75,6 +75,15 @@ BETWEEN_COLLECTIONS = 10_000
 """Objects between two looks for garbage; with Python's 700, importing PyTorch takes a fifth longer."""
 
 
+def _leave() -> None:
+    """Let Python end without a look for garbage, which takes half a second where PyTorch is loaded.
+
+    Triton, which comes with PyTorch's compiler, would report on stderr whatever was not freed.
+    """
+    if "triton" not in sys.modules:
+        gc.freeze()
+
+
 def run_stage(main: Callable[[], None], *, writes: bool = True) -> None:
     """Run a stage's `main`; a `UserError` becomes one line on stderr and exit status 1.
 
@@ -82,7 +91,7 @@ def run_stage(main: Callable[[], None], *, writes: bool = True) -> None:
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     gc.set_threshold(BETWEEN_COLLECTIONS)
-    atexit.register(gc.freeze)  # nothing is to be looked through before the process ends
+    atexit.register(_leave)
     try:
         with _alone(main) if writes and Paths().params.exists() else nullcontext():
             main()

@@ -1,3 +1,7 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from pipeline.base.errors import UserError, run_stage
@@ -18,3 +22,19 @@ def test_other_errors_are_ours_and_keep_their_traceback():
 
     with pytest.raises(ZeroDivisionError):
         run_stage(main)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "library", ["pandas", "timm", "lightning_fabric", "xgboost", "lightgbm", "catboost", "sklearn"]
+)
+def test_a_stage_ends_without_a_word(library):
+    script = f"""
+from pipeline.base.errors import run_stage
+def main():
+    import {library}
+run_stage(main, writes=False)
+"""
+    root = Path(__file__).parents[3]
+    run = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
