@@ -8,16 +8,14 @@ import open_clip
 import pytest
 import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
-from PIL import Image
 
 from features.clip_image import ClipImage
 from features.parts import open_clip_weights
+from features.parts.scaling import of_bytes, transformed
 from pipeline.base.errors import UserError
 from tests.features.entries import make
 
 pytestmark = pytest.mark.slow
-SCALED = 5e-3
-"""What the scaling of bytes, which may be off by one, makes of values about 1."""
 SIZES = [(50, 70), (70, 50), (32, 32), (5, 200), (1, 1)]
 
 
@@ -33,10 +31,12 @@ def embeddings(pictures, **arguments):
 
 
 def by_open_clip(model, pictures, transform=None):
-    """What open_clip itself makes of PIL images."""
+    """What open_clip itself makes of pictures, scaled as bytes: test_scaling.py holds these against Pillow's."""
     transform = transform or image_transform_v2(PreprocessCfg(**model.visual.preprocess_cfg), is_train=False)
+    *steps, _, normalise = transform.transforms
+    pixels = [torch.from_numpy(transformed(picture, of_bytes(steps))) / 255 for picture in pictures]
     with torch.no_grad():
-        return model.encode_image(torch.stack([transform(Image.fromarray(p)) for p in pictures])).numpy()
+        return model.encode_image(torch.stack([normalise(p) for p in pixels])).numpy()
 
 
 @pytest.mark.parametrize("layout", ["open_clip", "training", "safetensors"])
@@ -44,7 +44,7 @@ def by_open_clip(model, pictures, transform=None):
 def test_embeddings_are_those_of_open_clip(pictures, model, checkpoint, tmp_path, layout, name):
     path = checkpoint(model(name), tmp_path / ("w.safetensors" if layout == "safetensors" else "w.pt"), layout)
     got = embeddings(pictures, encoder=name, pretrained=str(path))
-    np.testing.assert_allclose(got, by_open_clip(model(name), pictures), atol=SCALED)
+    np.testing.assert_allclose(got, by_open_clip(model(name), pictures), atol=1e-5)
 
 
 @pytest.mark.parametrize("layout", ["openai", "torchscript"])
@@ -52,7 +52,7 @@ def test_openai_checkpoints(pictures, model, checkpoint, tmp_path, layout):
     quick = model("tiny-vit-quickgelu")
     path = checkpoint(quick, tmp_path / "w.pt", layout)
     got = embeddings(pictures, encoder="tiny-vit-quickgelu", pretrained=str(path))
-    np.testing.assert_allclose(got, by_open_clip(quick, pictures), atol=SCALED)
+    np.testing.assert_allclose(got, by_open_clip(quick, pictures), atol=1e-5)
 
 
 def test_half_precision_weights(pictures, model, checkpoint, tmp_path):
@@ -67,13 +67,13 @@ def test_folder_in_the_hubs_layout_with_its_own_preprocessing(pictures, model, h
     folder = hub_folder(model(), **preprocess)
     transform = image_transform_v2(PreprocessCfg(size=(32, 32), **preprocess), is_train=False)
     got = embeddings(pictures, pretrained=str(folder))
-    np.testing.assert_allclose(got, by_open_clip(model(), pictures, transform), atol=SCALED)
+    np.testing.assert_allclose(got, by_open_clip(model(), pictures, transform), atol=1e-5)
 
 
 def test_folder_of_a_model_open_clip_does_not_name(pictures, model, hub_folder):
     folder = hub_folder(model(), name="open_clip_pytorch_model.bin")
     got = embeddings(pictures, encoder="of-my-own", pretrained=str(folder))
-    np.testing.assert_allclose(got, by_open_clip(model(), pictures), atol=SCALED)
+    np.testing.assert_allclose(got, by_open_clip(model(), pictures), atol=1e-5)
 
 
 def test_tag(pictures, model, checkpoint, tmp_path, monkeypatch):
@@ -83,7 +83,7 @@ def test_tag(pictures, model, checkpoint, tmp_path, monkeypatch):
     monkeypatch.setattr(open_clip_weights.pretrained, "download_pretrained", lambda _: str(path))
     transform = image_transform_v2(PreprocessCfg(size=(32, 32), mean=(0.1, 0.2, 0.3)), is_train=False)
     got = embeddings(pictures, pretrained="laion")
-    np.testing.assert_allclose(got, by_open_clip(model(), pictures, transform), atol=SCALED)
+    np.testing.assert_allclose(got, by_open_clip(model(), pictures, transform), atol=1e-5)
 
 
 def test_hub(pictures, model, hub_folder, monkeypatch):
@@ -95,7 +95,7 @@ def test_hub(pictures, model, hub_folder, monkeypatch):
         return str(folder / (filename or "open_clip_model.safetensors"))
 
     monkeypatch.setattr(open_clip_weights.pretrained, "download_pretrained_from_hf", download)
-    np.testing.assert_allclose(embeddings(pictures, pretrained="me/mine"), by_open_clip(model(), pictures), atol=SCALED)
+    np.testing.assert_allclose(embeddings(pictures, pretrained="me/mine"), by_open_clip(model(), pictures), atol=1e-5)
     assert set(asked) == {"me/mine"}
 
 
@@ -106,7 +106,7 @@ def test_a_path_comes_before_the_hub(pictures, model, hub_folder, tmp_path, monk
         open_clip_weights.pretrained, "download_pretrained_from_hf", lambda *_, **__: pytest.fail("asked")
     )
     np.testing.assert_allclose(
-        embeddings(pictures, pretrained=f"{tmp_path.name}/hub"), by_open_clip(model(), pictures), atol=SCALED
+        embeddings(pictures, pretrained=f"{tmp_path.name}/hub"), by_open_clip(model(), pictures), atol=1e-5
     )
 
 
@@ -149,7 +149,7 @@ def test_image_size_interpolates_positions(pictures, model, checkpoint, tmp_path
     path = checkpoint(model(), tmp_path / "w.pt", "open_clip")
     theirs = open_clip.create_model("tiny-vit", pretrained=str(path), force_image_size=64).eval()
     got = embeddings(pictures, pretrained=str(path), image_size=64)
-    np.testing.assert_allclose(got, by_open_clip(theirs, pictures), atol=SCALED)
+    np.testing.assert_allclose(got, by_open_clip(theirs, pictures), atol=1e-5)
 
 
 def test_shape_needs_no_weights():

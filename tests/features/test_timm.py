@@ -79,7 +79,10 @@ def test_equals_timm(official, checkpoint):
     pictures = [picture(seed, height=80 + seed) for seed in range(3)]
     feature = TimmImage(**ENTRY, pretrained=str(checkpoint))
     expected, _ = theirs(official, *pictures, input_size=(3, 64, 64))
-    found = feature.embed([by_pillow(official, p, input_size=(3, 64, 64)) for p in pictures])
+    scaled = [by_pillow(official, p, input_size=(3, 64, 64)) for p in pictures]
+    for prepared, bytes_ in zip(map(feature.prepare, pictures), scaled, strict=True):
+        np.testing.assert_allclose(prepared, bytes_.astype(int), rtol=0, atol=1)
+    found = feature.embed(scaled)
     assert found.shape == (3, *feature.shape) == (3, 1024)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
     assert not feature.untrained
