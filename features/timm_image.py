@@ -8,7 +8,7 @@ from pipeline.base.ranges import Count, Seed, Side
 
 
 class TimmImage(TimmNetwork):
-    """What the network gives its layer of classes, from exactly the preprocessing of its weights.
+    """What the network gives its layer of classes, from the preprocessing of its weights.
 
     An entry a network: `resnet50: {model: timm_image, network: resnet50, pretrained: a1_in1k}`.
     """
